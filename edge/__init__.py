@@ -1,0 +1,1 @@
+"""The Starlette app that clients speak to."""

@@ -1,0 +1,1 @@
+"""The Faust app: thin agents around functions that know no Faust."""

@@ -1,0 +1,1 @@
+"""What the contracts mean in Python and on Kafka: event structs, canonical JSON, hashes, names."""

@@ -1,0 +1,50 @@
+"""How owners, streams and topics are called, in the log, on Kafka and on the socket."""
+
+import re
+from typing import Final
+
+CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+WORKER: Final = "worker"
+
+RUN_SUMMARIES: Final = "runtime.run_summaries"
+WORKER_SUMMARIES: Final = "runtime.codex_worker_summaries"
+WORKER_EVENTS: Final = "runtime.codex_worker_events"
+NOTIFICATIONS: Final = "runtime.notifications"
+SYNC_TOPICS: Final = (RUN_SUMMARIES, WORKER_SUMMARIES, WORKER_EVENTS, NOTIFICATIONS)
+"""Every topic of `sync:v1` (sync §6)."""
+
+KAFKA_TOPICS: Final = {WORKER: "oa.workers"}
+"""Kafka topic by stream kind (DESIGN §5)."""
+
+NOTIFY_LOG: Final = "oa_log"
+NOTIFY_JOURNAL: Final = "oa_journal"
+
+
+def user_owner(user_id: int) -> str:
+    return f"user:{user_id}"
+
+
+def guest_owner(scope: str) -> str:
+    return f"guest:{scope}"
+
+
+def owner_user_id(owner: str) -> int | None:
+    return int(owner.removeprefix("user:")) if owner.startswith("user:") else None
+
+
+def owner_guest_scope(owner: str) -> str | None:
+    return owner.removeprefix("guest:") if owner.startswith("guest:") else None
+
+
+def worker_stream(owner: str, worker_id: str) -> str:
+    return f"{WORKER}/{owner}/{worker_id}"
+
+
+def worker_id_of(stream: str) -> str:
+    return stream.rsplit("/", 1)[1]
+
+
+def kafka_key(stream: str) -> bytes:
+    """The stream's name without its kind: what a topic of one kind is partitioned by (DESIGN §5)."""
+    return stream.split("/", 1)[1].encode()

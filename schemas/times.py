@@ -1,0 +1,18 @@
+"""Timestamps as the wire writes them."""
+
+from datetime import UTC, datetime
+
+
+def iso6(moment: datetime) -> str:
+    """ISO-8601 UTC with six fractional digits and `Z` (runtime §0.3, sync §14, edge §1.3)."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def iso_offset(moment: datetime) -> str:
+    """Second precision with a numeric offset (`iso-off`, edge §1.3)."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")
+
+
+def parse(text: str) -> datetime:
+    """The inverse of `iso6`; also takes any ISO-8601 form with an offset."""
+    return datetime.fromisoformat(text)
