@@ -1,0 +1,1 @@
+"""Figures of DESIGN §10, both sides from one run."""

@@ -1,0 +1,48 @@
+"""Why a command was not accepted.
+
+Rejection                    a caller can act on it; carries the contract's code (runtime §2.1)
+├── InvalidRequest           invalid_request
+├── TooLarge                 invalid_request, 413 at the edge (DEC-49)
+├── Forbidden                forbidden
+├── NotFound                 not_found
+└── Conflict                 conflict
+    └── IdentityConflict     same client-made identity, other content (DESIGN I6)
+"""
+
+
+class Rejection(Exception):
+    """Raised by `decide` and by the log; nothing was written."""
+
+    code = "invalid_request"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidRequest(Rejection):
+    pass
+
+
+class TooLarge(Rejection):
+    pass
+
+
+class Forbidden(Rejection):
+    code = "forbidden"
+
+
+class NotFound(Rejection):
+    code = "not_found"
+
+
+class Conflict(Rejection):
+    code = "conflict"
+
+
+class IdentityConflict(Conflict):
+    pass
+
+
+class LogUnavailable(Exception):
+    """Postgres cannot be reached: nothing is known about the command; the caller may repeat it."""

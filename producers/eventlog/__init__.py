@@ -1,0 +1,1 @@
+"""The Postgres log: the one authority, and the outbox the relay reads."""

@@ -1,0 +1,195 @@
+"""A batch of submissions decided on known stream heads: pure, so that it can be thrown away and decided afresh."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from producers.errors import IdentityConflict, Rejection, TooLarge
+from producers.eventlog.commands import (
+    NO_STREAM,
+    IdentityKey,
+    Item,
+    Outcome,
+    Remembered,
+    StreamHead,
+    Submission,
+    dumps,
+)
+from schemas import canonical_json, hashing
+from schemas.events import NewEvent, Recorded
+
+Answer = Sequence[Outcome[Any]] | Exception
+MAX_PAYLOAD_BYTES = 512 * 1024
+_SEPARATOR = "\x1f"
+
+
+class Batch:
+    """Heads move on inside the batch, so later submissions see what earlier ones decided.
+
+    `writes` and `reads` are the versions the answers rely on; `unsure` are identities behind rejections that memory
+    does not know and the table might.
+    """
+
+    def __init__(self, heads: Mapping[str, StreamHead], known: Mapping[IdentityKey, Remembered], now: datetime) -> None:
+        self._loaded = heads
+        self._known = known
+        self.now = now
+        self.heads: dict[str, StreamHead] = {}
+        self.writes: dict[str, Submission] = {}
+        self.reads: dict[str, int] = {}
+        self.commands: dict[IdentityKey, Remembered] = {}
+        self.events: list[Recorded] = []
+        self.answers: list[tuple[Submission, Answer]] = []
+        self.unsure: set[IdentityKey] = set()
+
+    def decide(self, submission: Submission) -> None:
+        head = self.head(submission.stream)
+        trial = _Trial(self, submission, head)
+        try:
+            for item in submission.items:
+                trial.decide(item)
+        except Rejection as rejection:
+            self.unsure.update(key for key in submission.identities if self.remembered(key) is None)
+            self._rely_on(submission.stream, head)
+            self.answers.append((submission, rejection))
+        except Exception as error:  # noqa: BLE001 - a decider's bug is its caller's, not the whole batch's
+            self.answers.append((submission, error))
+        else:
+            self._accept(submission, trial)
+
+    def head(self, stream: str) -> StreamHead:
+        return self.heads.get(stream) or self._loaded.get(stream, NO_STREAM)
+
+    def remembered(self, key: IdentityKey) -> Remembered | None:
+        return self.commands.get(key) or self._known.get(key)
+
+    def columns(self) -> tuple[Any, ...]:
+        """The arguments of `log_append` (append.sql), in its order."""
+        return (self.now, *self._write_columns(), *self._command_columns(), *self._event_columns())
+
+    def placed(self, base: int) -> None:
+        """Tell the events their positions, once the log has given them."""
+        for offset, event in enumerate(self.events, start=1):
+            msgspec.structs.force_setattr(event, "position", base + offset)
+
+    def record(self, submission: Submission, seq: int, new: NewEvent) -> Recorded:
+        payload = new.payload()
+        canonical = canonical_json.encode(payload)
+        if len(canonical) > MAX_PAYLOAD_BYTES:
+            raise TooLarge(f"an event's payload may be {MAX_PAYLOAD_BYTES} bytes of canonical JSON at most")
+        return Recorded(
+            0,
+            submission.decider.kind,
+            submission.stream,
+            seq,
+            new.type,
+            new.version,
+            submission.owner,
+            payload,
+            hashing.digest_bytes(canonical),
+            dict(submission.headers),
+            self.now,
+        )
+
+    def _accept(self, submission: Submission, trial: "_Trial") -> None:
+        if trial.events:
+            self.events += trial.events
+            self.writes[submission.stream] = submission
+            self.heads[submission.stream] = StreamHead(trial.seq, trial.state)
+            self.commands.update(trial.commands)
+        else:
+            self._rely_on(submission.stream, self.head(submission.stream))
+        self.answers.append((submission, trial.outcomes))
+
+    def _rely_on(self, stream: str, head: StreamHead) -> None:
+        if stream not in self.writes:
+            self.reads[stream] = head.seq
+
+    def _write_columns(self) -> tuple[str, ...]:
+        names = list(self.writes)
+        heads = [self.heads[name] for name in names]
+        submissions = self.writes.values()
+        reads = {name: seq for name, seq in self.reads.items() if name not in self.writes}
+        return (
+            _joined(names),
+            _integers([self._loaded.get(name, NO_STREAM).seq for name in names]),
+            _integers([head.seq for head in heads]),
+            _joined([submission.decider.kind for submission in submissions]),
+            _joined([submission.owner for submission in submissions]),
+            _joined([dumps(head.state) for head in heads]),
+            _integers([submission.decider.state_version for submission in submissions]),
+            _joined(list(reads)),
+            _integers(list(reads.values())),
+        )
+
+    def _command_columns(self) -> tuple[str, ...]:
+        return (
+            _joined([key.scope for key in self.commands]),
+            _joined([key.key for key in self.commands]),
+            _joined([remembered.fingerprint.hex() for remembered in self.commands.values()]),
+            _joined([dumps(remembered.answer) for remembered in self.commands.values()]),
+        )
+
+    def _event_columns(self) -> tuple[Any, ...]:
+        events = self.events
+        return (
+            len(events),
+            _joined([event.kind for event in events]),
+            _joined([event.stream for event in events]),
+            _integers([event.seq for event in events]),
+            _joined([event.type for event in events]),
+            _integers([event.version for event in events]),
+            _joined([event.owner for event in events]),
+            _joined([dumps(event.payload) for event in events]),
+            _joined([event.digest.hex() for event in events]),
+            _joined([dumps(event.headers) for event in events]),
+        )
+
+
+class _Trial:
+    """One submission being decided; nothing of it counts before all its commands were accepted."""
+
+    def __init__(self, batch: Batch, submission: Submission, head: StreamHead) -> None:
+        self._batch = batch
+        self._submission = submission
+        self.seq, self.state = head
+        self.events: list[Recorded] = []
+        self.outcomes: list[Outcome[Any]] = []
+        self.commands: dict[IdentityKey, Remembered] = {}
+
+    def decide(self, item: Item[Any]) -> None:
+        if item.identity:
+            remembered = self.commands.get(item.identity.key) or self._batch.remembered(item.identity.key)
+            if remembered:
+                return self._replay(item.identity.fingerprint, remembered)
+        recorded = self._append(item)
+        if item.identity:
+            self.commands[item.identity.key] = Remembered(item.identity.fingerprint, {"seq": self.seq})
+        self.outcomes.append(Outcome(self.state, self.seq, recorded, replayed=not recorded))
+        return None
+
+    def _replay(self, fingerprint: bytes, remembered: Remembered) -> None:
+        if remembered.fingerprint != fingerprint:
+            raise IdentityConflict("the same identity came with other content before")
+        self.outcomes.append(Outcome(self.state, remembered.answer["seq"], (), replayed=True))
+
+    def _append(self, item: Item[Any]) -> tuple[Recorded, ...]:
+        decider = self._submission.decider
+        new_events = decider.decide(self.state, item.command, self._batch.now)
+        start = len(self.events)
+        for new in new_events:
+            event = self._batch.record(self._submission, self.seq + 1, new)
+            self.state = decider.evolve(self.state, event)
+            self.seq = event.seq
+            self.events.append(event)
+        return tuple(self.events[start:])
+
+
+def _joined(values: Sequence[str]) -> str:
+    return _SEPARATOR.join(values)
+
+
+def _integers(values: Sequence[int]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"

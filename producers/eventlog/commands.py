@@ -1,0 +1,101 @@
+"""What a noun hands to the log: its decider, its commands, and the identities clients gave them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from schemas import canonical_json
+from schemas.events import NewEvent, Recorded
+
+S = TypeVar("S")
+C = TypeVar("C")
+C_co = TypeVar("C_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class Decider(Generic[S, C]):
+    """The pure rules of one kind of stream.
+
+    `decide` returns events or raises a `Rejection`; `evolve` accepts every event version ever written. `state` is a
+    msgspec struct kept inline in `streams.state`; a stored `state_version` below ours is refolded, above ours refused.
+    """
+
+    kind: str
+    state: type[S]
+    state_version: int
+    decide: Callable[[S | None, C, datetime], Sequence[NewEvent]]
+    evolve: Callable[[S | None, Recorded], S]
+
+
+class IdentityKey(NamedTuple):
+    """A client-made identity, scoped by principal and target."""
+
+    scope: str
+    key: str
+
+
+class Identity(NamedTuple):
+    """An identity and the digest of the content it stands for; other content under the same key is a conflict."""
+
+    key: IdentityKey
+    fingerprint: bytes
+
+
+class Remembered(NamedTuple):
+    """What an accepted command with an identity answered first (DESIGN I6)."""
+
+    fingerprint: bytes
+    answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Item(Generic[C_co]):
+    """One command of a submission."""
+
+    command: C_co
+    identity: Identity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[S]):
+    """How one command ended: the stream's state after it, its events, and whether it was known before.
+
+    `seq` is the stream's after the command; of a known identity the one it answered first.
+    """
+
+    state: S
+    seq: int
+    events: tuple[Recorded, ...]
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Submission:
+    """Commands on one stream that are committed together or not at all."""
+
+    stream: str
+    owner: str
+    decider: Decider[Any, Any]
+    items: Sequence[Item[Any]]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    size: int = 0
+
+    @property
+    def identities(self) -> list[IdentityKey]:
+        return [item.identity.key for item in self.items if item.identity]
+
+
+class StreamHead(NamedTuple):
+    """A stream's version and state; seq 0 and no state for one that does not exist."""
+
+    seq: int
+    state: Any
+
+
+NO_STREAM = StreamHead(0, None)
+
+
+def dumps(value: Any) -> str:
+    """JSON text in the order it was given; control characters are escaped, so 0x1F can join columns."""
+    return canonical_json.in_given_order(value).decode()

@@ -1,0 +1,33 @@
+-- name: read_all
+-- primary key
+select position, kind, stream, seq, type, version, owner, payload, digest, headers, recorded_at
+  from events where position > $1 order by position limit $2
+
+-- name: read_stream
+-- unique (stream, seq)
+select position, kind, stream, seq, type, version, owner, payload, digest, headers, recorded_at
+  from events where stream = $1 and seq > $2 order by seq limit $3
+
+-- name: read_owner
+-- events_of_owner_<kind>; the head comes from the same snapshot, so an incomplete page is complete up to it
+select h.position as head, e.*
+  from log_head h
+  left join lateral (
+      select position, kind, stream, seq, type, version, owner, payload, digest, headers, recorded_at
+        from events where owner = $1 and kind = '{kind}' and position > $2 order by position limit $3
+  ) e on true
+
+-- name: head
+select epoch, position from log_head
+
+-- name: recorded_at
+-- primary key
+select recorded_at from events where position = $1
+
+-- name: oldest_position
+-- primary key
+select min(position) from events
+
+-- name: owner_floor
+-- events_of_owner_<kind>
+select max(position) from events where owner = $1 and kind = '{kind}' and position <= $2
