@@ -6,19 +6,15 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import asyncpg
+import uvloop
 
-from ops.bench.figures import Figure, cpu_s, median, percentile
+from ops.bench.figures import Figure, cpu_s, median, percentile, show
+from ops.bench.postgres import fresh_postgres
 from ops.database import open_pool
-from ops.migrations.runner import migrate
-from ops.stack import postgres
 from ops.stack.postgres import Postgres
-from ops.stack.processes import Supervised
 from producers.eventlog.commands import Item
 from producers.eventlog.log import EventLog
 from producers.workers import DECIDER, AppendEvent, CreateWorker
@@ -55,8 +51,15 @@ class Run(NamedTuple):
     latencies_ms: list[float]
 
 
+def main(*, as_json: bool) -> None:
+    show(uvloop.run(run()), as_json=as_json)
+
+
 async def run() -> Figure:
-    async with _server() as (server, pid):
+    async with fresh_postgres() as (server, pid):
+        connection = await asyncpg.connect(server.dsn())
+        await connection.execute(_PEER_TABLES)
+        await connection.close()
         rounds = [(await _ours(server, pid), await _pgbench(server, pid)) for _ in range(ROUNDS)]
     ours, peers = zip(*rounds, strict=True)
     latencies = [value for one in ours for value in one.latencies_ms]
@@ -70,28 +73,6 @@ async def run() -> Figure:
         p99_ms=percentile(latencies, 0.99),
         cpu_ratio=median(one.per_cpu_second / peer.per_cpu_second for one, peer in rounds),
     )
-
-
-@asynccontextmanager
-async def _server() -> AsyncIterator[tuple[Postgres, int]]:
-    with tempfile.TemporaryDirectory(prefix="oa-bench-") as folder:
-        server = Postgres(postgres.plan_here(Path(folder) / "oa"), postgres.binaries(), port=5432)
-        server.prepare()
-        service = Supervised(server.program(), lambda _name, _line: None)
-        await service.start(attempts=1)
-        try:
-            await server.ensure_database()
-            connection = await asyncpg.connect(server.dsn())
-            await migrate(connection)
-            await connection.execute(_PEER_TABLES)
-            await connection.close()
-            yield server, _pid_of(server)
-        finally:
-            await service.stop()
-
-
-def _pid_of(server: Postgres) -> int:
-    return int((server.plan.home / "data" / "postmaster.pid").read_text().split()[0])
 
 
 async def _ours(server: Postgres, pid: int) -> Run:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from rich.console import Console
+from rich.table import Table
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -59,9 +61,18 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def as_json(figure: Figure) -> str:
-    rounded: Any = _rounded(msgspec.to_builtins(figure))
-    return msgspec.json.encode(rounded).decode()
+def show(figure: Figure, *, as_json: bool) -> None:
+    """One JSON object, or a table for people."""
+    if as_json:
+        print(msgspec.json.encode(_rounded(msgspec.to_builtins(figure))).decode())
+        return
+    table = Table(
+        "case", "ours", "peer", "ratio", "p50 ms", "p99 ms", "CPU ratio", title=f"{figure.name}, {figure.unit}"
+    )
+    for row in [figure, *figure.cases]:
+        values = (row.ours, row.peer, row.ratio, row.p50_ms, row.p99_ms, row.cpu_ratio)
+        table.add_row(row.name, *("–" if value is None else f"{value:,.2f}" for value in values))
+    Console().print(table)
 
 
 def _rounded(value: Any) -> Any:

@@ -26,6 +26,7 @@ from producers.eventlog.gathering import Gathering, Waiting
 from producers.eventlog.reader import recorded
 from producers.eventlog.recent import Recent
 from schemas import canonical_json, sql_files
+from schemas.cancellation import raise_if_cancelled
 from schemas.names import CONTROL_CHARACTERS
 
 S = TypeVar("S")
@@ -100,8 +101,8 @@ class EventLog:
     ) -> Sequence[Outcome[S]]:
         """Decide and commit `items` on `stream`, all or none; one outcome an item, once they are durable (DESIGN I1).
 
-        Names with control characters are an InvalidRequest (DESIGN §4). Raises the decider's `Rejection`, `IdentityConflict`, or `LogUnavailable` (nothing is known; repeat it).
-        `size` is what the caller received, in bytes; it bounds batches.
+        Raises the decider's `Rejection`, `IdentityConflict`, `InvalidRequest` for names with control characters, or
+        `LogUnavailable` (nothing is known; repeat it). `size` is what the caller received, in bytes; it bounds batches.
         """
         if CONTROL_CHARACTERS.search(stream) or CONTROL_CHARACTERS.search(owner):
             raise InvalidRequest("control characters in a name")
@@ -120,6 +121,7 @@ class EventLog:
             finally:
                 self._gathering.release(waiting)
                 _fail(waiting, LogUnavailable("the log is closing"))
+            raise_if_cancelled()
 
     async def _settle(self, waiting: list[Waiting]) -> None:
         """Commit the batch: on cached state, then under locks; after that each submission by itself."""

@@ -3,12 +3,13 @@
 import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import asyncpg
 import structlog
 
 from producers.eventlog.reader import LogReader
+from schemas.cancellation import raise_if_cancelled
 from schemas.events import Recorded
 
 Receive = Callable[[Sequence[Recorded]], None]
@@ -57,6 +58,7 @@ class LogTail:
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 _LOGGER.warning("tail lost the log", error=repr(error), position=self.position)
                 moved = False
+                raise_if_cancelled()
             pause_s = _POLL_FIRST_S if moved else min(pause_s * 2, _POLL_LAST_S)
             await self._wait(pause_s * random.uniform(1, 1.25))
 
@@ -78,7 +80,7 @@ class LogTail:
                     queue.put_nowait(event)
 
     async def _wait(self, timeout_s: float) -> None:
-        try:
-            await asyncio.wait_for(self._wakeup.wait(), timeout_s)
-        except TimeoutError:
-            return
+        """`wait_for` would lose a cancellation that comes together with the wake-up (Python 3.11)."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._wakeup.wait()

@@ -1,10 +1,13 @@
 """One LISTEN connection a process: notifications become asyncio events, and are only hints (DESIGN §4)."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
 import structlog
+
+from schemas.cancellation import raise_if_cancelled
 
 _RECONNECT_S = 0.5
 _ALIVE_S = 5.0
@@ -28,6 +31,7 @@ class Wakeups:
                 await self._listen()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 _LOGGER.warning("listening again", error=repr(error))
+            raise_if_cancelled()
             self._wake_all()
             await asyncio.sleep(_RECONNECT_S)
 
@@ -38,12 +42,11 @@ class Wakeups:
                     await connection.add_listener(channel, self._notified)
                 self._wake_all()
                 while not connection.is_closed():
-                    await asyncio.wait_for(connection.execute("select 1"), _ALIVE_S)
+                    await connection.execute("select 1", timeout=_ALIVE_S)
                     await asyncio.sleep(_ALIVE_S)
             finally:
-                if not connection.is_closed():
-                    for channel in self._events:
-                        await connection.remove_listener(channel, self._notified)
+                with suppress(asyncpg.InterfaceError):  # the pool may have taken it back already
+                    connection.terminate()  # nobody else should get one that listens
 
     def _notified(self, _connection: Any, _pid: int, channel: str, _payload: object) -> None:
         self._events[channel].set()

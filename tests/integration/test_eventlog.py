@@ -33,7 +33,7 @@ def stream(request: pytest.FixtureRequest) -> str:
 
 
 async def run(log: EventLog, stream: str, *commands: Any, identities: list[Identity] | None = None) -> Any:
-    keys: list[Identity | None] = [*(identities or [None] * len(commands))]
+    keys: list[Identity | None] = list(identities) if identities else [None] * len(commands)
     items = [Item(command, key) for command, key in zip(commands, keys, strict=True)]
     return await log.execute(DECIDER, stream, "user:41", items)
 

@@ -1,0 +1,68 @@
+# `make` prepares .venv; `make up` starts everything; see README.md.
+PYTHON ?= python3
+UV ?= uv
+BIN := .venv/bin
+CODEX := ops/codex/node_modules/.package-lock.json
+CHECKED := schemas producers readmodels processors edge ops tests
+
+.PHONY: all up down demo test lint format lock codex clean
+.DEFAULT_GOAL := all
+
+all: $(BIN)/oa
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv || { rm -rf .venv; \
+	  echo "no virtual environment: install your system's package for it (Debian: python3-venv)"; exit 1; }
+
+.venv/locked: requirements-dev.lock | $(BIN)/python
+	@echo "installing into .venv what requirements-dev.lock names (about a minute the first time)"
+	@$(BIN)/pip install --quiet --progress-bar on --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(BIN)/oa: .venv/locked pyproject.toml edge/client/pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e edge/client
+	@touch $@
+
+up: all codex
+	$(BIN)/oa up --worker
+
+down: all
+	$(BIN)/oa down
+
+demo: all codex
+	$(BIN)/python -m ops.demo
+
+# the real Codex for the local worker; a stack without it works, only without a worker
+codex:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(CODEX); \
+	else echo "no npm, so no Codex: install Node.js with npm, or set OA_CODEX_BIN"; fi
+
+$(CODEX): ops/codex/package.json ops/codex/package-lock.json
+	cd ops/codex && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# the slow lanes run while TEST_BUDGET_S lasts, counted from the first test
+test: all codex lint
+	TEST_BUDGET_S=$(or $(TEST_BUDGET_S),0) $(BIN)/python -m pytest
+
+lint: all
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --exclude '^edge/client/' $(CHECKED)
+	$(BIN)/mypy -p oa_client
+	$(BIN)/lint-imports
+	@set -e; for check in ops/checks/[a-z]*.py; do $(BIN)/python -m ops.checks.$$(basename $$check .py); done
+
+format: all
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock:
+	for name in requirements requirements-dev; do \
+	  $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 $$name.in -o $$name.lock \
+	    || exit 1; done
+
+clean:
+	rm -rf .venv build *.egg-info edge/client/*.egg-info ops/codex/node_modules .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,178 @@
+"""The edge of one node: its parts put together, served, and drained (DESIGN §8)."""
+
+import asyncio
+import functools
+import random
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import asyncpg
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from edge import health
+from edge.api import mailbox, me, sign_in, sync_tokens, tokens
+from edge.api import workers as public_workers
+from edge.auth.clock import Clock, system_clock, unix_seconds
+from edge.auth.mail import Mailer
+from edge.auth.rate_limits import Counter
+from edge.auth.revocation import revoked_owners
+from edge.auth.services import AuthSettings, Sweeper, auth_services
+from edge.auth.sync_claims import Profile, verify
+from edge.event_stream import EventStreams
+from edge.health import EdgeHealth
+from edge.internal import health as signed_health
+from edge.internal import workers as signed_workers
+from edge.internal.health import Release
+from edge.middleware import middleware
+from edge.requests import Services
+from edge.responses import DATABASE_ERRORS, EXCEPTION_HANDLERS
+from edge.sync.live import LiveSync, sources
+from edge.sync.settings import SyncSettings
+from edge.sync.topics import TopicSource
+from edge.sync.websocket import UVICORN
+from edge.workers import Workers, WorkerSettings
+from producers.eventlog.log import EventLog
+from producers.eventlog.reader import LogReader
+from producers.eventlog.streams import StreamReader
+from producers.eventlog.tail import LogTail
+from producers.eventlog.wakeups import Wakeups
+from readmodels.journal import JournalReader
+from readmodels.journal_tail import JournalTail
+from readmodels.workers import projections
+from schemas import names
+from schemas.cancellation import raise_if_cancelled
+
+_RETRY_S = 0.5
+_LOGGER = structlog.get_logger()
+_PUBLIC = (sign_in, tokens, me, sync_tokens, public_workers)
+_SIGNED = (signed_workers, signed_health)
+_JOURNAL_TOPICS = [topic for topic in names.SYNC_TOPICS if topic != names.WORKER_EVENTS]
+
+
+@dataclass(frozen=True)
+class EdgeSettings:
+    """What the edge is told; `dev_pages` is true in the local profile only."""
+
+    auth: AuthSettings
+    host: str = "127.0.0.1"
+    port: int = 8750
+    release: str = "dev"
+    trusted_proxies: tuple[str, ...] = ()
+    maintenance: bool = False
+    dev_pages: bool = False
+    sync: SyncSettings = field(default_factory=SyncSettings)
+    workers: WorkerSettings = field(default_factory=WorkerSettings)
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What the edge reaches beyond itself."""
+
+    pool: asyncpg.Pool
+    mailer: Mailer
+    counter: Counter
+    clock: Clock = system_clock
+
+
+class Edge:
+    """`app` answers while `run` follows the log; `close` drains."""
+
+    def __init__(self, app: Starlette, live: LiveSync, log: EventLog, runs: Collection[Callable[[], Awaitable[None]]]):
+        self.app = app
+        self._live = live
+        self._log = log
+        self._runs = runs
+
+    async def run(self) -> None:
+        """Until cancelled. Each part starts again when it lost the database."""
+        async with asyncio.TaskGroup() as group:
+            for run in self._runs:
+                group.create_task(_again_and_again(run))
+
+    async def close(self) -> None:
+        self._live.close()
+        await self._log.close()
+
+
+async def build(settings: EdgeSettings, outside: Outside) -> Edge:
+    """The parts of one node, at the log's and the journal's present heads."""
+    pool, clock = outside.pool, outside.clock
+    wakeups = Wakeups(pool)
+    reader, journal_reader = LogReader(pool), JournalReader(pool)
+    tail = LogTail(reader, wakeups.event(names.NOTIFY_LOG), start=(await reader.head()).position)
+    heads = {topic: await journal_reader.head(topic) for topic in _JOURNAL_TOPICS}
+    journal_tail = JournalTail(journal_reader, wakeups.event(names.NOTIFY_JOURNAL), heads)
+    log, streams = EventLog(pool), StreamReader(pool)
+    live = _live(settings, sources(reader, tail, journal_reader, journal_tail, settings.sync), pool, clock)
+    parts = auth_services(pool, settings.auth, outside.mailer, outside.counter, clock, random.SystemRandom())
+    services = Services(
+        *parts,
+        Workers(log, streams, functools.partial(projections, pool), settings.workers, clock),
+        EventStreams(reader, tail, streams),
+        EdgeHealth(reader, tail),
+        Release(settings.release),
+    )
+    app = Starlette(
+        routes=_routes(settings, live),
+        middleware=middleware(settings.trusted_proxies, lambda: settings.maintenance),
+        exception_handlers=EXCEPTION_HANDLERS,
+    )
+    app.router.redirect_slashes = False
+    app.state.services = services
+    return Edge(app, live, log, [wakeups.run, tail.run, journal_tail.run, live.run, services.get(Sweeper).run])
+
+
+async def serve(settings: EdgeSettings, outside: Outside) -> None:
+    """Answer on `host:port` until SIGTERM or SIGINT; sockets are drained with 1012."""
+    edge = await build(settings, outside)
+    config = uvicorn.Config(
+        edge.app,
+        host=settings.host,
+        port=settings.port,
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+        backlog=4096,
+        **UVICORN,
+    )
+    running = asyncio.create_task(edge.run())
+    try:
+        await uvicorn.Server(config).serve()
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        await edge.close()
+
+
+def _routes(settings: EdgeSettings, live: LiveSync) -> list[BaseRoute]:
+    modules = [health, *_PUBLIC, *_SIGNED, *([mailbox] if settings.dev_pages else [])]
+    return [*live.routes, *(route for module in modules for route in module.routes)]
+
+
+def _live(settings: EdgeSettings, topics: Collection[TopicSource], pool: asyncpg.Pool, clock: Clock) -> LiveSync:
+    profiles = [Profile.of(settings.auth.sync_token), Profile.of(settings.auth.khala_token)]
+    return LiveSync(
+        topics,
+        lambda token: verify(token, profiles, unix_seconds(clock)),
+        functools.partial(revoked_owners, pool),
+        settings.sync,
+    )
+
+
+async def _again_and_again(run: Callable[[], Awaitable[None]]) -> None:
+    """The supervised border of a background part."""
+    while True:
+        try:
+            await run()
+        except DATABASE_ERRORS as error:
+            _LOGGER.warning("a part of the edge starts again", part=repr(run), error=repr(error))
+        raise_if_cancelled()
+        await asyncio.sleep(_RETRY_S)

@@ -1,0 +1,1 @@
+"""Who is calling: sign-in, tokens, sessions, request signatures, limits."""

@@ -1,0 +1,136 @@
+"""Everything this library raises.
+
+OaError
+├── Unreachable             no whole answer came: refused, cut or timed out; the call may or may not have been done
+├── BadAnswer               an answer came, but not in the shape the contract promises
+├── Refused                 the server answered with an error: status, code, message
+│   ├── InvalidInput        400, 413, 422
+│   ├── Unauthorized        401
+│   ├── Forbidden           403
+│   ├── NotFound            404
+│   ├── Conflict            409
+│   ├── StaleCursor         410 on a stream, `stale_cursor` on the socket
+│   ├── TooManyRequests     429
+│   └── ServerFailed        5xx, or an error frame inside a stream
+├── SubscriptionRefused     the socket refused a subscription: code
+├── NotSignedIn             no token for this address; the message says how to get one
+└── CodexFailed             the local Codex
+    ├── NoCodex             none was found; the message says how to get one
+    ├── CodexExited         it ended, or did not start
+    └── CodexError          it answered a request with an error
+"""
+
+import msgspec
+
+
+class OaError(Exception):
+    pass
+
+
+class Unreachable(OaError):
+    pass
+
+
+class BadAnswer(OaError):
+    pass
+
+
+class Refused(OaError):
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(f"{message} ({status} {code})" if code else f"{message} ({status})")
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+class InvalidInput(Refused):
+    pass
+
+
+class Unauthorized(Refused):
+    pass
+
+
+class Forbidden(Refused):
+    pass
+
+
+class NotFound(Refused):
+    pass
+
+
+class Conflict(Refused):
+    pass
+
+
+class StaleCursor(Refused):
+    pass
+
+
+class TooManyRequests(Refused):
+    pass
+
+
+class ServerFailed(Refused):
+    pass
+
+
+class SubscriptionRefused(OaError):
+    def __init__(self, code: str) -> None:
+        super().__init__(f"the subscription was refused: {code}")
+        self.code = code
+
+
+class NotSignedIn(OaError):
+    pass
+
+
+class CodexFailed(OaError):
+    pass
+
+
+class NoCodex(CodexFailed):
+    pass
+
+
+class CodexExited(CodexFailed):
+    pass
+
+
+class CodexError(CodexFailed):
+    pass
+
+
+TRANSIENT = (Unreachable, ServerFailed, TooManyRequests)
+"""What is worth another attempt with the same content."""
+
+_BY_STATUS: dict[int, type[Refused]] = {
+    400: InvalidInput,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: StaleCursor,
+    413: InvalidInput,
+    422: InvalidInput,
+    429: TooManyRequests,
+}
+
+
+def refusal(status: int, body: bytes) -> Refused:
+    """The exception for an error answer in any of the envelopes of edge §1.1."""
+    code, message = _code_and_message(body)
+    kind = ServerFailed if status >= 500 else _BY_STATUS.get(status, Refused)
+    return kind(status, code, message or f"HTTP {status}")
+
+
+def _code_and_message(body: bytes) -> tuple[str, str]:
+    try:
+        answer = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return "", ""
+    if not isinstance(answer, dict):
+        return "", ""
+    error = answer.get("error")
+    coded = error if isinstance(error, dict) else {}
+    return str(coded.get("code") or ""), str(coded.get("message") or answer.get("message") or "")

@@ -1,0 +1,96 @@
+"""Server-sent events of one worker: what is there, then what comes, until the tail window ends (runtime §2.17)."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from starlette.responses import Response, StreamingResponse
+
+from edge.responses import coded
+from producers.eventlog.commands import dumps
+from producers.eventlog.reader import LogReader
+from producers.eventlog.streams import StreamReader
+from producers.eventlog.tail import LogTail
+from schemas.events import Recorded
+from schemas.names import worker_id_of
+from schemas.times import iso6
+
+DEFAULT_TAIL_MS = 1000
+_PAGE = 500
+_CURSOR = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class EventStreams:
+    """What a stream is served from; one of the app's services."""
+
+    reader: LogReader
+    tail: LogTail
+    streams: StreamReader
+
+    async def respond(
+        self, stream: str, cursor: int | None, latest_seq: int, tail_ms: int, cache_control: str
+    ) -> Response:
+        """The stream above `cursor`, above `latest_seq` without one; 410 below the oldest event that is kept."""
+        floor = max(await self.streams.oldest_seq(stream) - 1, 0)
+        if cursor is not None and cursor < floor:
+            return coded(410, "stale_cursor", f"the oldest cursor that can be served is {floor}")
+        after = latest_seq if cursor is None else cursor
+        frames = follow(self.reader, self.tail, stream, after, tail_ms, worker_frame)
+        headers = {"cache-control": cache_control, "x-accel-buffering": "no"}
+        return StreamingResponse(frames, media_type="text/event-stream", headers=headers)
+
+
+def cursor_of(text: str | None) -> int | None:
+    """A cursor as written in a query or in `Last-Event-ID`; raises ValueError."""
+    if text is None or not text.strip():
+        return None
+    if not _CURSOR.fullmatch(text.strip()):
+        raise ValueError("a cursor is an integer from 0 on")
+    return int(text)
+
+
+async def follow(
+    reader: LogReader, tail: LogTail, stream: str, after: int, tail_ms: int, encode: Callable[[Recorded], str]
+) -> AsyncIterator[str]:
+    """Frames of every event with `seq > after`, ascending, none missing and none twice, until `tail_ms` are over."""
+    deadline = asyncio.get_running_loop().time() + tail_ms / 1000
+    with tail.follow(stream) as coming:
+        while True:
+            while page := await reader.read_stream(stream, after, _PAGE):
+                after = page[-1].seq
+                yield "".join(map(encode, page))
+            async for event in _until(coming, deadline):
+                if event.seq == after + 1:
+                    after = event.seq
+                    yield encode(event)
+                elif event.seq > after:
+                    break
+            else:
+                return
+
+
+async def _until(coming: "asyncio.Queue[Recorded]", deadline: float) -> AsyncIterator[Recorded]:
+    loop = asyncio.get_running_loop()
+    while (left_s := deadline - loop.time()) > 0:
+        try:
+            async with asyncio.timeout(left_s):
+                event = await coming.get()
+        except TimeoutError:
+            return
+        yield event
+
+
+def worker_frame(event: Recorded) -> str:
+    """`id`, `event`, `data`; the payload's keys are untouched (runtime §2.17)."""
+    body = dumps(
+        {
+            "workerId": worker_id_of(event.stream),
+            "seq": event.seq,
+            "eventType": event.type,
+            "payload": event.payload,
+            "occurredAt": iso6(event.recorded_at),
+        }
+    )
+    return f"id: {event.seq}\nevent: codex.worker.event\ndata: {body}\n\n"

@@ -1,0 +1,1 @@
+"""The signed API for other services (runtime contract §2)."""

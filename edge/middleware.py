@@ -1,0 +1,130 @@
+"""What happens to every HTTP request: its id, the answer to a crash, maintenance and CORS (edge §1.5, runtime §2.1)."""
+
+import re
+import uuid
+from collections.abc import Callable, Sequence
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from edge.responses import failure
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+PROBES = ("/livez", "/readyz", "/metrics")
+
+logger = structlog.get_logger()
+
+
+def middleware(trusted_proxies: Sequence[str], closed: Callable[[], bool]) -> list[Middleware]:
+    """For `Starlette(middleware=...)`, outermost first; run uvicorn with `proxy_headers=False`.
+
+    `trusted_proxies` are addresses or networks whose forwarded headers are believed (D9); `closed` is the maintenance
+    switch.
+    """
+    return [
+        Middleware(ProxyHeadersMiddleware, trusted_hosts=list(trusted_proxies)),
+        Middleware(RequestIds, new_id=lambda: str(uuid.uuid4())),
+        Middleware(CrossOrigin),
+        Middleware(CrashAnswers),
+        Middleware(Maintenance, closed=closed),
+    ]
+
+
+class RequestIds:
+    """`x-request-id`: the caller's when acceptable, else a new one; on every response and in every log line."""
+
+    def __init__(self, app: ASGIApp, new_id: Callable[[], str]) -> None:
+        self.app = app
+        self.new_id = new_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "").strip()
+        request_id = given if REQUEST_ID.fullmatch(given) else self.new_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self.app(scope, receive, _adding(send, {"x-request-id": request_id}))
+
+
+class CrossOrigin:
+    """Any origin may call `/api/*`, without credentials; a preflight is answered here."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith("/api/"):
+            answer, sending = self.app, send
+        elif scope["method"] == "OPTIONS" and "access-control-request-method" in Headers(scope=scope):
+            answer, sending = _preflight(Headers(scope=scope)), send
+        else:
+            answer, sending = self.app, _adding(send, {"access-control-allow-origin": "*"})
+        await answer(scope, receive, sending)
+
+
+def _preflight(headers: Headers) -> Response:
+    allowed = {
+        "access-control-allow-origin": "*",
+        "access-control-allow-methods": headers["access-control-request-method"].upper(),
+        "vary": "Access-Control-Request-Method, Access-Control-Request-Headers",
+    }
+    if wanted := headers.get("access-control-request-headers"):
+        allowed["access-control-allow-headers"] = wanted
+    return Response(status_code=204, headers=allowed)
+
+
+class Maintenance:
+    """While the switch is on everything but the probes answers 503."""
+
+    def __init__(self, app: ASGIApp, closed: Callable[[], bool]) -> None:
+        self.app = app
+        self.closed = closed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        shut = scope["type"] == "http" and scope["path"] not in PROBES and self.closed()
+        answer = failure(scope["path"], 503, "Service Unavailable") if shut else self.app
+        await answer(scope, receive, send)
+
+
+class CrashAnswers:
+    """The border at which an unexpected exception becomes a logged 500; a response under way is cut off."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        except ClientDisconnect:
+            logger.info("client went away", method=scope["method"], path=scope["path"])
+        except Exception:
+            if started:
+                raise
+            logger.exception("request failed", method=scope["method"], path=scope["path"])
+            await failure(scope["path"], 500, "Server Error")(scope, receive, send)
+
+
+def _adding(send: Send, headers: dict[str, str]) -> Send:
+    async def adding(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(headers)
+        await send(message)
+
+    return adding

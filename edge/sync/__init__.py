@@ -1,0 +1,1 @@
+"""The live socket `sync:v1` (sync contract)."""

@@ -1,0 +1,10 @@
+"""The operator's commands, added to `oa` through the entry-point group `oa.commands`."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    from ops.commands import bench, doctor, migrate, serve, status, up
+
+    for module in (up, status, doctor, serve, migrate, bench):
+        module.register(app)

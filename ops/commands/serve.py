@@ -1,0 +1,45 @@
+"""`oa serve edge|relay|processors`: one of our processes, until it is told to end."""
+
+import asyncio
+import importlib
+import signal
+from collections.abc import Coroutine
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from ops.commands.options import Data, telling_errors
+from ops.settings import of_this_process
+
+
+class Process(StrEnum):
+    EDGE = "edge"
+    RELAY = "relay"
+    PROCESSORS = "processors"
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(serve)
+
+
+def serve(process: Annotated[Process, typer.Argument()], data: Data = None) -> None:
+    """Run one of our processes until SIGTERM."""
+    with telling_errors():
+        from ops import logs
+
+        settings = of_this_process(data)
+        logs.configure(settings.log)
+        served = importlib.import_module(f"ops.serving.{process}")
+        asyncio.run(_until_told(served.serve(settings)))
+
+
+async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+    """Ends the work, in order, at SIGTERM or SIGINT."""
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        return

@@ -1,0 +1,90 @@
+"""`oa status`: what runs, whether it makes progress, and how far it is behind."""
+
+import asyncio
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from ops.commands.options import Data, screen, telling_errors
+from ops.settings import of_this_process
+from ops.stack import health, local, state
+from ops.stack.health import Health
+from ops.stack.local import Ports
+from ops.stack.processes import StackError
+from ops.stack.state import Running, StackState
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+
+
+@dataclass(frozen=True)
+class ProcessStatus:
+    name: str
+    pid: int | None
+    ready: bool
+    lag_positions: int | None
+    lag_seconds: float | None
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(status)
+
+
+def status(data: Data = None, as_json: AsJson = False) -> None:
+    """Say what runs; 0 when everything is ready, else 1."""
+    with telling_errors():
+        folder = of_this_process(data).stack.data
+        found = _running(folder)
+        processes = asyncio.run(_look(found))
+        if as_json:
+            print(json.dumps(_object(found, processes)))
+        else:
+            screen.print(_table(found, processes))
+        if found.phase != "ready" or not all(process.ready for process in processes):
+            raise typer.Exit(1)
+
+
+def _running(folder: Path) -> StackState:
+    if (found := state.running(folder)) is not None:
+        return found
+    last = state.read(folder)
+    if last is not None and last.phase == "failed":
+        raise StackError(f"nothing runs in {folder}; the last start failed: {last.step}")
+    raise StackError(f"nothing runs in {folder}: start it with `oa up`")
+
+
+async def _look(found: StackState) -> list[ProcessStatus]:
+    return list(await asyncio.gather(*(_ask(process, Ports(found.port)) for process in found.processes)))
+
+
+async def _ask(process: Running, ports: Ports) -> ProcessStatus:
+    alive = process.pid is not None and process.pid.alive()
+    port = local.health_port(process.name, ports)
+    told = await health.ask(port) if alive and port else Health(alive and process.ready)
+    return ProcessStatus(
+        process.name,
+        process.pid.number if process.pid and alive else None,
+        told.ready,
+        told.lag_positions,
+        told.lag_seconds,
+    )
+
+
+def _object(found: StackState, processes: list[ProcessStatus]) -> dict[str, Any]:
+    return {"address": found.address, "processes": [asdict(process) for process in processes]}
+
+
+def _table(found: StackState, processes: list[ProcessStatus]) -> Table:
+    table = Table("process", "pid", "ready", "lag (positions)", "lag (s)", title=f"{found.address} · {found.phase}")
+    for one in processes:
+        table.add_row(
+            one.name, _cell(one.pid), "yes" if one.ready else "no", _cell(one.lag_positions), _cell(one.lag_seconds)
+        )
+    return table
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"

@@ -1,0 +1,163 @@
+"""`oa up`, `oa down`, `oa reset`: the local stack."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from ops.commands.options import Data, screen, telling_errors
+from ops.settings import Settings, StackSettings, of_this_process
+from ops.stack import account, leftovers, local, secrets, state
+from ops.stack.processes import Log, StackError
+from ops.stack.state import StackState
+from ops.stack.supervisor import Supervisor, migrated
+
+COLOURS = {"postgres": "blue", "kafka": "magenta", "redis": "red", "edge": "green", "relay": "yellow", "oa": "bold"}
+LOG_NAME = "stack.log"
+POLL_S = 0.1
+
+Port = Annotated[
+    int | None, typer.Option("--port", metavar="N", help="First of the stack's ports; 8750", show_default=False)
+]
+Worker = Annotated[bool, typer.Option("--worker", help="Start a local worker (Codex) as well.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Return when everything is ready.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(up)
+    app.command()(down)
+    app.command()(reset)
+
+
+def up(data: Data = None, port: Port = None, worker: Worker = False, detach: Detach = False) -> None:
+    """Start Postgres, Kafka, Redis, the edge, the relay and the processors on this machine."""
+    with telling_errors():
+        settings = of_this_process(data, **({"OA_PORT": str(port)} if port else {}))
+        settings.stack.data.mkdir(parents=True, exist_ok=True)
+        if detach:
+            _detached(settings.stack, worker)
+        else:
+            asyncio.run(_attached(settings, worker))
+
+
+async def _attached(settings: Settings, worker: bool) -> None:
+    stack = settings.stack
+    log = _prefixed(Console(highlight=False, soft_wrap=True))
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    async def prepare(dsn: str) -> None:
+        await migrated(dsn, stack.first_position)
+        await account.ensure(dsn, stack.data, settings.local_email)
+
+    def welcome_them() -> None:
+        for line in welcome(stack.port, stack.data):
+            log("oa", line)
+
+    environment = local.environment(settings.values.environment, stack)
+    supervisor = Supervisor(
+        stack,
+        local.services(stack),
+        local.our_programs(stack, environment),
+        local.worker_programs(stack, environment, Path.cwd()) if worker else (),
+        log=log,
+        prepare=prepare,
+        ready=welcome_them,
+    )
+    await supervisor.run(stop)
+
+
+def _prefixed(console: Console) -> Log:
+    def log(name: str, line: str) -> None:
+        with suppress(OSError):  # nobody reads our output any more
+            console.print(Text(f"{name:<10} | ", style=COLOURS.get(name, "cyan")) + Text.from_ansi(line))
+
+    return log
+
+
+def _detached(stack: StackSettings, worker: bool) -> None:
+    if state.running(stack.data):
+        raise StackError(f"a stack runs in {stack.data} already: see `oa status`, end it with `oa down`")
+    again = ["up", "--data", str(stack.data), "--port", str(stack.port), *(["--worker"] if worker else [])]
+    with (stack.data / LOG_NAME).open("wb") as log:
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "ops.commands", *again],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        _await_ready(stack.data, supervisor)
+    except BaseException:
+        supervisor.terminate()
+        supervisor.wait()
+        raise
+    for line in welcome(stack.port, stack.data):
+        screen.print(line, markup=False, soft_wrap=True)
+
+
+def _await_ready(data: Path, supervisor: "subprocess.Popen[bytes]") -> None:
+    with screen.status("starting") as shown:
+        while True:
+            ended = supervisor.poll() is not None
+            found = state.read(data)
+            mine = found if found and found.supervisor.number == supervisor.pid else None
+            if ended:
+                raise StackError(_why(data, mine))
+            if mine and mine.phase == "ready":
+                return
+            if mine:
+                shown.update(mine.step)
+            time.sleep(POLL_S)
+
+
+def _why(data: Path, failed: StackState | None) -> str:
+    """Why the supervisor ended: what it noted, else the end of what it wrote."""
+    if failed and failed.phase == "failed":
+        return failed.step
+    lines = (data / LOG_NAME).read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(lines[-5:]).removeprefix("oa: ") or f"ended without a word; see {data / LOG_NAME}"
+
+
+def welcome(port: int, data: Path) -> list[str]:
+    """What somebody who has just started the stack wants to know."""
+    address = f"http://127.0.0.1:{port}"
+    return [
+        f"ready: {address}",
+        f"sign in:   ask for a code for any address, then read it at {address}/dev/mailbox",
+        f"or use:    the token OA_LOCAL_TOKEN in {data / secrets.FILE_NAME}",
+        "try:       oa tail   and, beside it,   oa say 'run: uname -a'",
+        "look:      oa status, oa doctor           end: oa down (or Ctrl-C)",
+    ]
+
+
+def down(data: Data = None) -> None:
+    """End the stack; what it keeps stays."""
+    with telling_errors():
+        folder = of_this_process(data).stack.data
+        with screen.status("stopping"):
+            found = asyncio.run(leftovers.stop(folder))
+        screen.print("stopped" if found else f"nothing runs in {folder}", markup=False)
+
+
+def reset(data: Data = None, yes: Yes = False) -> None:
+    """End the stack and forget everything it kept: log, accounts, secrets."""
+    with telling_errors():
+        folder = of_this_process(data).stack.data
+        if not yes and sys.stdin.isatty():
+            typer.confirm(f"Forget everything in {folder}?", abort=True)
+        with screen.status("stopping"):
+            asyncio.run(leftovers.stop(folder))
+        leftovers.forget_everything(folder)
+        screen.print(f"forgot {folder}", markup=False)

@@ -1,0 +1,29 @@
+"""The processors, with their pool and their health on a loopback port."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from ops.database import open_pool
+from ops.exposure import expose
+from ops.settings import Settings, Values
+from processors.app import Processors, ProcessorSettings
+
+
+async def serve(settings: Settings) -> None:
+    database = settings.database
+    port = settings.values.number("OA_PROCESSORS_HEALTH_PORT", least=1)
+    async with (
+        await open_pool(database.url, database.pool_size) as pool,
+        asyncio.TaskGroup() as tasks,
+    ):
+        processors = Processors(processor_settings(settings.values), pool, lambda: datetime.now(UTC))
+        tasks.create_task(expose(port, processors.health))
+        tasks.create_task(processors.run())
+
+
+def processor_settings(values: Values) -> ProcessorSettings:
+    return ProcessorSettings(
+        brokers=values.required("OA_KAFKA_BOOTSTRAP"),
+        group=values.text("OA_KAFKA_GROUP"),
+        topic_prefix=values.text("OA_KAFKA_TOPIC_PREFIX"),
+    )

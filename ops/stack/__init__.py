@@ -1,0 +1,1 @@
+"""The local stack: Postgres, Kafka, Redis and our processes as supervised children."""

@@ -1,0 +1,125 @@
+"""The process that keeps read models current: a Faust app inside our own event loop (DESIGN §6)."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import faust
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from processors import workers
+from processors.inbox import Inbox
+from processors.lag import Health, Watch
+from processors.projector import Projector
+from processors.sources import LogSource
+from producers.eventlog.reader import LogReader
+from readmodels import engine
+from readmodels.workers import SUMMARIES
+
+if TYPE_CHECKING:
+    import asyncpg
+
+LOGGER = structlog.get_logger()
+
+TOPIC_POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class ProcessorSettings:
+    """`generation` counts the times the topics were made anew with another number of partitions (DESIGN §5)."""
+
+    brokers: str = "127.0.0.1:8751"
+    group: str = "oa-processors"
+    topic_prefix: str = ""
+    generation: int = 1
+
+
+class Processors:
+    """Run once; `health` may be asked at any time."""
+
+    def __init__(self, settings: ProcessorSettings, pool: "asyncpg.Pool[Any]", clock: Callable[[], datetime]) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._clock = clock
+        self._watch: Watch | None = None
+
+    def health(self) -> Health:
+        return self._watch.health if self._watch else Health(False, 0, 0.0, "waiting for Postgres and the topic")
+
+    async def run(self) -> None:
+        """Until cancelled; raises when the log is behind (DESIGN I2) or Faust gives up."""
+        await engine.prepare(self._pool, SUMMARIES)
+        topic = self._settings.topic_prefix + SUMMARIES.topic
+        partitions = await wait_for_topic(self._settings.brokers, topic)
+        source = LogSource(LogReader(self._pool), SUMMARIES.kind, partitions)
+        projector = Projector(self._pool, SUMMARIES, self._settings.generation, source)
+        inbox = Inbox[workers.Arrival]()
+        self._watch = Watch(self._pool, projector, partitions=partitions, topic=topic, clock=self._clock)
+        await self._watch.refresh()
+        app = make_app(self._settings)
+        workers.project_workers(app, topic, inbox)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch.run())
+            tasks.create_task(workers.apply_arrivals(topic, inbox, projector))
+            tasks.create_task(run_app(app))
+
+
+class QuietApp(faust.App):  # type: ignore[misc]
+    """Keeps no files: without tables there is nothing to keep."""
+
+    def _create_directories(self) -> None:
+        pass
+
+
+def make_app(settings: ProcessorSettings) -> faust.App:
+    """An app that only consumes; a killed worker's partitions move on within the session timeout (STACK §5)."""
+    return QuietApp(
+        settings.group,
+        broker=[f"kafka://{broker}" for broker in settings.brokers.split(",")],
+        broker_session_timeout=6.0,
+        broker_heartbeat_interval=1.0,
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        datadir=Path("/nonexistent"),
+        cython_optimizations=True,
+    )
+
+
+async def run_app(app: faust.App) -> None:
+    """Faust without its own worker: no signal handlers, no logging setup, no other loop."""
+    try:
+        await app.start()
+        await app.wait_first()
+    finally:
+        await app.stop()
+    raise app.crash_reason or RuntimeError("Faust stopped by itself")
+
+
+async def wait_for_topic(brokers: str, topic: str) -> int:
+    """The topic's number of partitions, once Kafka is there and the relay has made it."""
+    while True:
+        try:
+            if partitions := await _partitions(brokers, topic):
+                return partitions
+            LOGGER.info("waiting for the relay to make the topic", topic=topic)
+        except KafkaError as error:
+            LOGGER.info("waiting for Kafka", brokers=brokers, error=repr(error))
+        await asyncio.sleep(TOPIC_POLL_S)
+
+
+async def _partitions(brokers: str, topic: str) -> int:
+    admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
+    try:
+        await admin.start()
+        [described] = await admin.describe_topics([topic])
+        return len(described["partitions"])
+    finally:
+        await admin.close()

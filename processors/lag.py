@@ -1,0 +1,145 @@
+"""How far a view is behind the log, whether it moves, and what to do about deliveries that nothing follows (I9)."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import asyncpg
+import structlog
+
+from processors import metrics
+from processors.projector import Projector
+from producers.eventlog.reader import LogReader
+from readmodels.engine import LogBehind
+from schemas import sql_files
+from schemas.cancellation import raise_if_cancelled
+
+if TYPE_CHECKING:
+    from asyncpg import Pool
+
+SQL = sql_files.load(__file__)
+LOGGER = structlog.get_logger()
+
+LOOK_S = 1.0
+PAGE = 1000
+CATCH_UP_AFTER_S = 5.0
+"""How long a published event may wait, its partition standing still, before the log is read instead."""
+STUCK_AFTER_S = 15.0
+QUIET_POSITIONS = 1000
+"""How far a quiet partition's checkpoint may fall back before it is raised."""
+
+
+class Health(NamedTuple):
+    """`lag_positions` counts from the oldest event that is not applied to the log's head; 0 when there is none.
+
+    A quiet partition is no lag: its checkpoint is low, but nothing above it is the partition's.
+    """
+
+    ready: bool
+    lag_positions: int
+    lag_seconds: float
+    reason: str = ""
+
+
+class Waiting(NamedTuple):
+    """The oldest unapplied event, and since when (by the watch's clock) its partition's checkpoint stands still."""
+
+    partition: int
+    position: int
+    recorded_at: datetime
+    checkpoint: int
+    still_since: datetime
+
+
+class Watch:
+    """Looks once a second from outside: checkpoints against the log."""
+
+    def __init__(
+        self,
+        pool: "Pool[Any]",
+        projector: Projector,
+        *,
+        partitions: int,
+        topic: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._pool = pool
+        self._reader = LogReader(pool)
+        self._projector = projector
+        self._partitions = partitions
+        self._topic = topic
+        self._clock = clock
+        self._applied = 0
+        self._waiting: Waiting | None = None
+        self.health = Health(False, 0, 0.0, "has not looked yet")
+
+    async def run(self) -> None:
+        """Ends only with LogBehind."""
+        while True:
+            await self.refresh()
+            raise_if_cancelled()
+            await asyncio.sleep(LOOK_S)
+
+    async def refresh(self) -> None:
+        """Look, and tell what was seen; raises LogBehind."""
+        try:
+            self.health = await self.look()
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            self.health = self.health._replace(ready=False, reason=f"cannot read Postgres: {error!r}")
+        metrics.LAG_POSITIONS.labels(self._projector.view.name).set(self.health.lag_positions)
+        metrics.LAG_SECONDS.labels(self._projector.view.name).set(self.health.lag_seconds)
+
+    async def look(self) -> Health:
+        """Checkpoints are read first: an event that one of them covers is applied, whatever happens meanwhile."""
+        checkpoints = dict.fromkeys(range(self._partitions), 0) | await self._projector.checkpoints()
+        head = (await self._reader.head()).position
+        if max(checkpoints.values()) > head:
+            raise LogBehind(
+                f"{self._projector.view.name} has applied {max(checkpoints.values())}, the log ends at {head}"
+            )
+        self._waiting = await self._oldest_unapplied(checkpoints)
+        if self._waiting is None:
+            await self._raise_quiet(checkpoints)
+            return Health(True, 0, 0.0)
+        await self._maybe_catch_up(self._waiting)
+        return self._lagging(self._waiting, head)
+
+    async def _oldest_unapplied(self, checkpoints: Mapping[int, int]) -> Waiting | None:
+        self._applied = max(self._applied, min(checkpoints.values()))
+        kind = self._projector.view.kind
+        while rows := await self._pool.fetch(SQL["events_of_kind"], self._applied, kind, PAGE):
+            for row in rows:
+                partition = self._projector.source.partition(row["stream"])
+                if row["position"] > checkpoints[partition]:
+                    return self._since_when(partition, row["position"], row["recorded_at"], checkpoints[partition])
+                self._applied = row["position"]
+        return None
+
+    def _since_when(self, partition: int, position: int, recorded_at: datetime, checkpoint: int) -> Waiting:
+        before = self._waiting
+        still = before is not None and (before.partition, before.checkpoint) == (partition, checkpoint)
+        since = before.still_since if still and before else self._clock()
+        return Waiting(partition, position, recorded_at, checkpoint, since)
+
+    async def _raise_quiet(self, checkpoints: Mapping[int, int]) -> None:
+        """Lets the next start begin its look here, not where a quiet partition had its last event."""
+        quiet = [partition for partition, at in checkpoints.items() if at < self._applied - QUIET_POSITIONS]
+        if quiet:
+            await self._projector.advance(quiet, self._applied)
+
+    async def _maybe_catch_up(self, waiting: Waiting) -> None:
+        if self._stands_still_s(waiting) < CATCH_UP_AFTER_S:
+            return
+        published = {row["partition"]: row["position"] for row in await self._pool.fetch(SQL["published"], self._topic)}
+        if published.get(waiting.partition, 0) >= waiting.position:
+            await self._projector.catch_up(waiting.partition, published[waiting.partition])
+
+    def _lagging(self, waiting: Waiting, head: int) -> Health:
+        still_s = self._stands_still_s(waiting)
+        reason = f"partition {waiting.partition} has not moved for {still_s:.0f} s" if still_s >= STUCK_AFTER_S else ""
+        lag_s = max((self._clock() - waiting.recorded_at).total_seconds(), 0.0)
+        return Health(not reason, head - waiting.position + 1, lag_s, reason)
+
+    def _stands_still_s(self, waiting: Waiting) -> float:
+        return (self._clock() - waiting.still_since).total_seconds()

@@ -1,0 +1,73 @@
+"""Keeps one view current from batches of deliveries; knows neither Kafka nor Faust (DESIGN §6)."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from processors import metrics
+from processors.sources import LogSource
+from readmodels import engine
+from readmodels.engine import Applied, LogBehind, View
+from schemas.cancellation import raise_if_cancelled
+
+if TYPE_CHECKING:
+    import asyncpg
+
+LOGGER = structlog.get_logger()
+
+FIRST_PAUSE_S = 0.05
+LONGEST_PAUSE_S = 2.0
+
+
+class Projector:
+    """A view, its checkpoints on one generation of its topic, and the log that fills its holes."""
+
+    def __init__(self, pool: "asyncpg.Pool[Any]", view: View[Any], generation: int, source: LogSource) -> None:
+        self.view = view
+        self.source = source
+        self._pool = pool
+        self._generation = generation
+
+    async def apply(self, batch: engine.apply.Batch) -> None:
+        """Returns once everything is applied: a failing batch is tried again, never dropped.
+
+        Only LogBehind ends it: then nothing may be projected (DESIGN I2).
+        """
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                applied = await engine.apply_batch(self._pool, self.view, self._generation, batch, self.source.fill)
+            except LogBehind:
+                raise
+            except Exception:
+                metrics.BATCHES_FAILED.labels(self.view.name).inc()
+                LOGGER.exception("batch failed, trying again", view=self.view.name, pause_s=pause_s)
+                raise_if_cancelled()
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            else:
+                return self._count(applied)
+
+    async def catch_up(self, partition: int, up_to: int) -> None:
+        """Apply from the log what was published and never arrived."""
+        LOGGER.warning("catching up from the log", view=self.view.name, partition=partition, up_to=up_to)
+        await engine.catch_up(self._pool, self.view, self._generation, partition, up_to, self.source.fill)
+
+    async def checkpoints(self) -> dict[int, int]:
+        return await engine.checkpoints(self._pool, self.view, self._generation)
+
+    async def advance(self, partitions: list[int], position: int) -> None:
+        await engine.advance(self._pool, self.view, self._generation, partitions, position)
+
+    def _count(self, applied: Applied) -> None:
+        metrics.EVENTS_APPLIED.labels(self.view.name).inc(applied.events)
+        for failure in applied.failures:
+            metrics.DOCUMENTS_BROKEN.labels(self.view.name).inc()
+            LOGGER.error(
+                "document quarantined",
+                view=self.view.name,
+                key=failure.key,
+                position=failure.position,
+                error=failure.error,
+            )

@@ -1,0 +1,60 @@
+"""What a view is: how its documents are called, made from events, written and read back."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+
+from schemas import canonical_json
+from schemas.events import Recorded
+
+Key = tuple[str, str]
+"""Owner and doc_key: what a row of every view is found by."""
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """A row's document; its fields, in wire form, are its keys."""
+
+    projected_at: str
+
+
+D = TypeVar("D", bound=Document)
+
+
+@dataclass(frozen=True)
+class View(Generic[D]):
+    """A pure function of one topic's events, kept as one document a key (DESIGN I5).
+
+    `statements` holds the view's own DDL: `create` (schema and table of this version, repeatable) and `cut_over` (the
+    stable SQL view in front). `feeds` is the sync topic whose journal gets the changes.
+    """
+
+    name: str
+    version: int
+    kind: str
+    topic: str
+    feeds: str | None
+    document: type[D]
+    doc_key: Callable[[Recorded], str]
+    apply: Callable[[D | None, Recorded], D]
+    statements: Mapping[str, str]
+
+    @property
+    def table(self) -> str:
+        return f"rm_{self.name}_v{self.version}.documents"
+
+    def key(self, event: Recorded) -> Key:
+        return event.owner, self.doc_key(event)
+
+    def decode(self, text: str) -> D:
+        return msgspec.json.decode(text, type=self.document)
+
+
+def encode(document: Document) -> str:
+    return canonical_json.encode(msgspec.to_builtins(document)).decode()
+
+
+def says_the_same(one: Document | None, other: Document) -> bool:
+    """Equal but for the time of projection: such a change is no journal row (sync §14.2)."""
+    return one is not None and msgspec.structs.replace(one, projected_at=other.projected_at) == other

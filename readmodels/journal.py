@@ -1,0 +1,93 @@
+"""The journal of document topics: what changed for readers, each row with a watermark of its own (DESIGN §7)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from schemas import canonical_json, sql_files
+
+if TYPE_CHECKING:
+    import asyncpg
+    from asyncpg.pool import PoolConnectionProxy
+
+SQL = sql_files.load(__file__)
+
+
+class News(msgspec.Struct, frozen=True):
+    """A changed document on its way into the journal; `payload` is canonical JSON, which its hash is over."""
+
+    owner: str
+    doc_key: str
+    doc_version: int
+    position: int
+    payload: str
+
+
+class JournalRow(msgspec.Struct, frozen=True):
+    """A row as sockets deliver it (sync §13); `payload_hash` is the raw SHA-256."""
+
+    topic: str
+    watermark: int
+    doc_key: str
+    doc_version: int
+    payload: dict[str, Any] | None
+    payload_hash: bytes
+    owner: str
+    position: int
+
+
+class JournalPage(msgspec.Struct, frozen=True):
+    """Rows after a cursor; the owner has no other up to and including `through`."""
+
+    rows: list[JournalRow]
+    through: int
+
+
+async def append(
+    connection: "asyncpg.Connection[Any] | PoolConnectionProxy[Any]", topic: str, news: Sequence[News]
+) -> None:
+    """Write one row each and wake the tails, within the caller's transaction and as its last lock."""
+    if news:
+        columns = zip(*map(msgspec.structs.astuple, news), strict=True)
+        await connection.execute(SQL["append"], topic, *map(list, columns))
+
+
+class JournalReader:
+    """Plain cursors over committed rows."""
+
+    def __init__(self, pool: "asyncpg.Pool[Any]") -> None:
+        self._pool = pool
+
+    async def read_owner(self, topic: str, owner: str, after: int, limit: int) -> JournalPage:
+        """One owner's rows; `through` is the topic's head when there are no more, else the last row's watermark."""
+        records = await self._pool.fetch(SQL["read_owner"], topic, owner, after, limit)
+        rows = [_row(record) for record in records if record["watermark"] is not None]
+        return JournalPage(rows, rows[-1].watermark if len(rows) == limit else records[0]["head"])
+
+    async def read_all(self, topic: str, after: int, limit: int) -> list[JournalRow]:
+        return [_row(record) for record in await self._pool.fetch(SQL["read_all"], topic, after, limit)]
+
+    async def head(self, topic: str) -> int:
+        """The topic's last watermark, or what its first row will follow."""
+        watermark: int = await self._pool.fetchval(SQL["head"], topic)
+        return watermark
+
+    async def floor(self, topic: str, owner: str, horizon: datetime) -> int:
+        """Watermark of the owner's newest row that is older than the horizon; 0 if none."""
+        watermark: int | None = await self._pool.fetchval(SQL["floor"], topic, owner, horizon)
+        return watermark or 0
+
+
+def _row(record: "asyncpg.Record") -> JournalRow:
+    return JournalRow(
+        topic=record["topic"],
+        watermark=record["watermark"],
+        doc_key=record["doc_key"],
+        doc_version=record["doc_version"],
+        payload=None if record["payload"] is None else canonical_json.decode(record["payload"]),
+        payload_hash=record["payload_hash"],
+        owner=record["owner"],
+        position=record["position"],
+    )

@@ -1,0 +1,50 @@
+"""One follower of the journal a process: hands each committed row of its topics out once, in order (DESIGN §4)."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from readmodels.journal import JournalReader, JournalRow
+
+Receive = Callable[[str, Sequence[JournalRow]], None]
+
+PAGE = 1000
+POLL_S = 1.0
+"""How long a missed notify can go unnoticed."""
+
+
+class JournalTail:
+    """Woken by notifies, which are hints; order and content come from the table.
+
+    `topics` says where to start: after which watermark, usually the topic's head of just now.
+    """
+
+    def __init__(self, reader: JournalReader, wakeup: asyncio.Event, topics: Mapping[str, int]) -> None:
+        self._reader = reader
+        self._wakeup = wakeup
+        self._positions = dict(topics)
+        self._receivers: list[Receive] = []
+
+    def position(self, topic: str) -> int:
+        """Everything of the topic up to here has been handed out."""
+        return self._positions[topic]
+
+    def subscribe(self, receive: Receive) -> Callable[[], None]:
+        """Call `receive(topic, rows)` for what comes from now on, in the event loop; returns what ends it."""
+        self._receivers.append(receive)
+        return lambda: self._receivers.remove(receive)
+
+    async def run(self) -> None:
+        while True:
+            self._wakeup.clear()
+            for topic in self._positions:
+                await self._hand_out(topic)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_S):
+                    await self._wakeup.wait()
+
+    async def _hand_out(self, topic: str) -> None:
+        while rows := await self._reader.read_all(topic, self._positions[topic], PAGE):
+            self._positions[topic] = rows[-1].watermark
+            for receive in tuple(self._receivers):
+                receive(topic, rows)

@@ -1,0 +1,164 @@
+"""What clients see of workers: one summary document each (runtime §10.1, sync §14.2)."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+import msgspec
+
+from readmodels.engine.views import Document, View
+from schemas import names, sql_files
+from schemas.events import Payload, Recorded
+from schemas.times import iso6
+from schemas.workers import WorkerStarted, WorkerStopped
+
+if TYPE_CHECKING:
+    from asyncpg import Pool
+
+SQL = sql_files.load(__file__)
+
+KIND: Final = "codex_worker_summary"
+PROJECTION_VERSION: Final = "khala_summary_v1"
+DEFAULT_ADAPTER: Final = "in_memory"
+
+
+class RuntimeSource(msgspec.Struct, frozen=True):
+    entity: str
+    worker_id: str
+    seq: int
+
+
+class Summary(Document, frozen=True, kw_only=True):
+    """The document of sync §14.2: true after its event (SD-9), all keys always present."""
+
+    document_id: str
+    kind: str = KIND
+    worker_id: str
+    status: str
+    owner_user_id: int | None
+    owner_guest_scope: str | None
+    workspace_ref: str | None
+    codex_home_ref: str | None
+    adapter: str
+    metadata: Payload
+    latest_seq: int
+    event_count: int
+    latest_event_type: str | None
+    latest_event_at: str | None
+    started_at: str | None
+    stopped_at: str | None
+    last_heartbeat_at: str | None
+    updated_at: str | None
+    runtime_source: RuntimeSource
+    projection_version: str = PROJECTION_VERSION
+
+
+class WorkerProjection(msgspec.Struct, frozen=True):
+    """How far a worker's summary is; the caller tells the lag from the worker's own latest seq (runtime §2.13)."""
+
+    document_id: str
+    last_runtime_seq: int
+    projection_version: str
+    last_projected_at: datetime
+
+
+def document_id(worker_id: str) -> str:
+    return f"runtime/{KIND}:{worker_id}"
+
+
+def apply(summary: Summary | None, event: Recorded) -> Summary:
+    """The summary after an event, by the rules of runtime §7.1."""
+    now = iso6(event.recorded_at)
+    summary = _lifecycle(summary or _unheard_of(event, now), event, now)
+    return msgspec.structs.replace(
+        summary,
+        latest_seq=event.seq,
+        event_count=summary.event_count + 1,
+        latest_event_type=event.type,
+        latest_event_at=now,
+        last_heartbeat_at=now,
+        updated_at=now,
+        runtime_source=RuntimeSource("codex_worker", summary.worker_id, event.seq),
+        projected_at=now,
+    )
+
+
+def _lifecycle(summary: Summary, event: Recorded, now: str) -> Summary:
+    """Clients' own events have version 0 (ADR 3): their `worker.stopped` stops, their `worker.started` says nothing."""
+    match event.type, event.version:
+        case WorkerStarted.type, WorkerStarted.version:
+            return _started(summary, event.payload)
+        case WorkerStopped.type, _:
+            return msgspec.structs.replace(summary, status="stopped", stopped_at=now)
+    return summary
+
+
+def _started(summary: Summary, payload: Payload) -> Summary:
+    """New or reattached: running, as its payload describes it (DEC-51)."""
+    return msgspec.structs.replace(
+        summary,
+        status="running",
+        stopped_at=None,
+        adapter=payload["adapter"],
+        workspace_ref=payload["workspace_ref"],
+        codex_home_ref=payload["codex_home_ref"],
+        metadata=payload["metadata"],
+    )
+
+
+def _worker_id(event: Recorded) -> str:
+    return event.stream.removeprefix(names.worker_stream(event.owner, ""))
+
+
+def _unheard_of(event: Recorded, now: str) -> Summary:
+    worker_id = _worker_id(event)
+    return Summary(
+        document_id=document_id(worker_id),
+        worker_id=worker_id,
+        status="running",
+        owner_user_id=names.owner_user_id(event.owner),
+        owner_guest_scope=names.owner_guest_scope(event.owner),
+        workspace_ref=None,
+        codex_home_ref=None,
+        adapter=DEFAULT_ADAPTER,
+        metadata={},
+        latest_seq=0,
+        event_count=0,
+        latest_event_type=None,
+        latest_event_at=None,
+        started_at=now,
+        stopped_at=None,
+        last_heartbeat_at=None,
+        updated_at=None,
+        runtime_source=RuntimeSource("codex_worker", worker_id, 0),
+        projected_at=now,
+    )
+
+
+SUMMARIES: Final = View(
+    "worker_summaries",
+    version=1,
+    kind=names.WORKER,
+    topic=names.KAFKA_TOPICS[names.WORKER],
+    feeds=names.WORKER_SUMMARIES,
+    document=Summary,
+    doc_key=lambda event: document_id(_worker_id(event)),
+    apply=apply,
+    statements=SQL,
+)
+
+
+async def projections(pool: "Pool[Any]", owner: str, worker_ids: Iterable[str]) -> dict[str, WorkerProjection]:
+    """The summaries of an owner's workers by worker id; those not projected yet are absent."""
+    by_document = {document_id(worker_id): worker_id for worker_id in worker_ids}
+    try:
+        rows = await pool.fetch(SQL["projections"], owner, list(by_document))
+    except asyncpg.UndefinedTableError:  # no projector has ever run here
+        return {}
+    return {
+        by_document[row["doc_key"]]: WorkerProjection(
+            row["doc_key"], row["doc_version"], row["projection_version"], row["projected_at"]
+        )
+        for row in rows
+    }

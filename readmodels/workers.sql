@@ -1,0 +1,20 @@
+-- name: create
+create schema if not exists rm_worker_summaries_v1;
+create table if not exists rm_worker_summaries_v1.documents (
+    owner         text not null,
+    doc_key       text not null,
+    document      json not null,
+    doc_version   bigint not null,
+    last_position bigint not null,
+    projected_at  timestamptz not null,
+    primary key (owner, doc_key)
+) with (fillfactor = 70)
+
+-- name: cut_over
+create or replace view worker_summaries as
+select owner, doc_key, document, doc_version, projected_at from rm_worker_summaries_v1.documents
+
+-- name: projections
+-- by primary key
+select doc_key, doc_version, projected_at, document ->> 'projection_version' as projection_version
+from worker_summaries where owner = $1 and doc_key = any($2::text[])

@@ -1,0 +1,95 @@
+"""Fixtures for all tests: a real Postgres with a database a module; Kafka and Redis for whoever asks."""
+
+import os
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import pytest
+
+from ops.stack.kafka.broker import Broker
+from ops.stack.postgres import Postgres
+from ops.stack.redis import Redis
+from tests import services
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    with services.postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def database(postgres_server: Postgres) -> Iterator[str]:
+    """The DSN of a migrated database that belongs to this test module."""
+    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
+        yield dsn
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator["asyncpg.Pool[Any]"]:
+    async with asyncpg.create_pool(database, min_size=1, max_size=4) as pool:
+        yield pool
+
+
+@dataclass(frozen=True)
+class Kafka:
+    """A real broker, and what this module puts before the names of its topics and groups."""
+
+    bootstrap: str
+    prefix: str
+
+
+@pytest.fixture(scope="session")
+def kafka_broker() -> Iterator[Broker]:
+    with services.kafka_broker() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def kafka(kafka_broker: Broker) -> Kafka:
+    return Kafka(kafka_broker.bootstrap, f"t{uuid.uuid4().hex[:8]}.")
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    with services.redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: Redis) -> str:
+    return redis_server.url
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow lanes come last, file by file."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+class SlowLanes:
+    """Leaves slow tests out once `budget_s`, counted from the start of the session, is used up; says which."""
+
+    def __init__(self, budget_s: float) -> None:
+        self._ends_at = time.monotonic() + budget_s
+        self._left_out: list[str] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if item.get_closest_marker("slow") and time.monotonic() > self._ends_at:
+            self._left_out.append(item.nodeid)
+            pytest.skip("TEST_BUDGET_S is used up")
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._left_out:
+            terminalreporter.section("left out, because TEST_BUDGET_S is used up")
+            for name in self._left_out:
+                terminalreporter.line(name)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if budget_s := os.environ.get("TEST_BUDGET_S"):
+        config.pluginmanager.register(SlowLanes(float(budget_s)))

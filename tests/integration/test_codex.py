@@ -1,0 +1,224 @@
+"""The daemon with the real Codex on the stub model, against an edge in memory."""
+
+import asyncio
+import os
+import secrets
+import signal
+import string
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from oa_client import Client
+from oa_client.cli import user_message
+from oa_client.errors import NoCodex
+from oa_client.worker.installation import find_codex
+
+from ops.stub_model.app import build
+from tests.fake_edge import TOKEN, FakeEdge, free_port, serving, serving_app
+
+PACKAGE = Path(__file__).parents[2] / "ops" / "codex"
+WORKER = "desktopw:shared"
+
+
+def installed() -> bool:
+    try:
+        return bool(find_codex(None, PACKAGE))
+    except NoCodex:
+        return False
+
+
+pytestmark = pytest.mark.skipif(not installed(), reason="no Codex: run `npm ci --ignore-scripts` in ops/codex")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """An edge in memory at `port`, a stub model, and a folder in which daemons work."""
+
+    edge: FakeEdge
+    port: int
+    stub_url: str
+    folder: Path
+
+    @asynccontextmanager
+    async def daemon(self, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """A running `oa worker` that has registered; killed at the end if it is still there."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", "from oa_client.cli import main; main()", "worker"),
+            *("--url", f"http://127.0.0.1:{self.port}", "--token", TOKEN, "--data", str(self.folder)),
+            *("--provider", "local-stub", "--stub-url", self.stub_url, "--cwd", str(self.folder)),
+            *options,
+            env={**os.environ, "OA_CODEX_PACKAGE": str(PACKAGE), "OA_SECRET": "not for commands"},
+        )
+        try:
+            await self.edge.recorded("worker.heartbeat", 1 + self._beats())
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    def _beats(self) -> int:
+        return sum(event["eventType"] == "worker.heartbeat" for event in self.edge.events)
+
+    async def post(self, method: str, **payload: Any) -> int:
+        async with Client(f"http://127.0.0.1:{self.port}", TOKEN) as phone:
+            body = {"source": "autopilot-ios", "method": method, **payload}
+            return (await phone.post_event(WORKER, "worker.event", body)).seq
+
+    async def say(self, text: str) -> int:
+        return await self.post(**user_message(text, uuid.uuid4(), datetime.now(UTC)))
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    edge, port = FakeEdge(), free_port()
+    async with serving(edge, port), serving_app(build(), free_port(port + 1)) as stub:
+        yield Desk(edge, port, f"{stub}/v1", tmp_path)
+
+
+def methods(edge: FakeEdge, after: int) -> list[str]:
+    return [event["payload"]["method"] for event in edge.events[after:] if "method" in event["payload"]]
+
+
+async def test_a_message_makes_codex_run_a_command_and_its_output_is_mirrored_in_order(desk: Desk) -> None:
+    nonce = "".join(secrets.choice(string.ascii_letters) for _ in range(16))
+    (desk.folder / "nonce.txt").write_text(nonce)
+    async with desk.daemon():
+        asked = await desk.say("run: cat nonce.txt; echo secret=$OA_SECRET > seen.txt")
+        [ended] = await desk.edge.recorded("turn/completed")
+    turn = desk.edge.events[asked : ended["seq"]]
+    steps = [method for method in methods(desk.edge, asked) if method.startswith(("thread/started", "turn/", "item/"))]
+    assert steps[:2] == ["thread/started", "turn/started"]
+    assert steps[-2:] == ["item/completed", "turn/completed"]
+    items = [event["payload"]["params"]["item"] for event in turn if event["payload"]["method"] == "item/completed"]
+    assert [item["type"] for item in items] == ["userMessage", "commandExecution", "agentMessage"]
+    assert nonce in items[1]["aggregatedOutput"]
+    assert nonce in items[2]["text"]
+    assert (desk.folder / "seen.txt").read_text() == "secret=\n"
+    assert {event["payload"]["source"] for event in turn} == {"autopilot-desktop"}
+    assert not [method for method in methods(desk.edge, 0) if method.startswith("codex/event/")]
+
+
+async def test_messages_that_come_while_a_turn_runs_are_turns_after_it(desk: Desk) -> None:
+    async with desk.daemon():
+        for number in range(3):
+            await desk.say(f"message {number}")
+        await desk.edge.recorded("turn/completed", 3)
+    said = [event["payload"]["params"]["item"] for event in await desk.edge.recorded("item/completed", 6)]
+    texts = [item["content"][0]["text"] for item in said if item["type"] == "userMessage"]
+    assert texts == ["message 0", "message 1", "message 2"]
+    assert methods(desk.edge, 0).count("thread/started") == 1
+
+
+async def test_each_handshake_is_acknowledged_once_with_its_very_id(desk: Desk) -> None:
+    handshake_ids = [f"{uuid.uuid4()}-{number}" for number in range(20)]
+    async with desk.daemon():
+        for handshake_id in [*handshake_ids, *handshake_ids]:
+            await desk.post(
+                "ios/handshake", handshake_id=handshake_id, device_id="d", occurred_at="2026-02-25T06:13:20Z"
+            )
+        await desk.post("ios/handshake", handshake_id="last", device_id="d", occurred_at="2026-02-25T06:13:20Z")
+        acks = await desk.edge.recorded("desktop/handshake_ack", 21)
+    assert [ack["payload"]["handshake_id"] for ack in acks] == [*handshake_ids, "last"]
+    assert all(ack["payload"]["desktop_session_id"] and ack["payload"]["occurred_at"] for ack in acks)
+
+
+async def test_an_edge_that_goes_away_and_comes_back_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    edge, port = FakeEdge(), free_port()
+    async with serving_app(build(), free_port(port + 1)) as stub:
+        desk = Desk(edge, port, f"{stub}/v1", tmp_path)
+        async with serving(edge, port):
+            daemon = desk.daemon()
+            process = await daemon.__aenter__()
+            await desk.say("run: for n in 1 2 3; do echo $n; sleep 0.3; done; touch done")
+            await edge.recorded("turn/started")
+        await until((tmp_path / "done").exists)
+        async with serving(edge, port):
+            await edge.recorded("turn/completed")
+            await desk.say("hello again")
+            await edge.recorded("turn/completed", 2)
+            process.send_signal(signal.SIGTERM)
+            assert await process.wait() == 0
+            await daemon.__aexit__(None, None, None)
+    mirrored = [event for event in edge.events if event["payload"].get("source") == "autopilot-desktop"]
+    assert len(mirrored) == len(edge.event_ids)
+    numbers = [int(event_id.rsplit(":", 1)[1]) for event_id in edge.event_ids]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def test_with_approve_all_codex_asks_and_is_told_yes(desk: Desk) -> None:
+    async with desk.daemon("--approve", "all"):
+        asked = await desk.say("run: touch approved.txt")
+        [ended] = await desk.edge.recorded("turn/completed")
+    [request] = await desk.edge.recorded("item/commandExecution/requestApproval")
+    assert request["eventType"] == "worker.request.received"
+    assert asked < request["seq"] < ended["seq"]
+    assert (desk.folder / "approved.txt").exists()
+
+
+async def test_outside_its_sandbox_codex_writes_nothing(desk: Desk) -> None:
+    async with desk.daemon("--sandbox", "read-only"):
+        await desk.say("run: touch written.txt")
+        await desk.edge.recorded("turn/completed")
+    assert not (desk.folder / "written.txt").exists()
+
+
+async def test_sigterm_ends_codex_and_its_commands_and_stops_the_worker(desk: Desk) -> None:
+    marker = f"3{secrets.randbelow(10**6):06}"
+    async with desk.daemon() as process:
+        await desk.say(f"run: sleep {marker}")
+        await until(lambda: running(f"sleep {marker}"))
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+    assert desk.edge.events[-1]["eventType"] == "worker.stopped"
+    await until(lambda: not running(f"sleep {marker}"))
+
+
+async def test_a_killed_daemon_takes_codex_and_its_commands_with_it(desk: Desk) -> None:
+    marker = f"3{secrets.randbelow(10**6):06}"
+    async with desk.daemon() as process:
+        await desk.say(f"run: sleep {marker}")
+        await until(lambda: running(f"sleep {marker}"))
+        [codex] = running("app-server", parent=process.pid)
+        process.kill()
+        await process.wait()
+    await until(lambda: codex not in running("app-server"))
+    await until(lambda: not running(f"sleep {marker}"))
+
+
+async def test_a_worker_that_somebody_stops_ends_its_daemon_and_a_new_one_reattaches(desk: Desk) -> None:
+    async with desk.daemon() as process, Client(f"http://127.0.0.1:{desk.port}", TOKEN) as phone:
+        await phone.stop_worker(WORKER, "enough")
+        assert await process.wait() == 0
+        assert desk.edge.events[-1]["payload"] == {"reason": "enough"}
+        async with desk.daemon():
+            await desk.say("hello")
+            await desk.edge.recorded("turn/completed")
+    assert [event["eventType"] for event in desk.edge.events].count("worker.stopped") == 1
+
+
+def running(command: str, parent: int | None = None) -> list[int]:
+    """Process ids whose command line contains the text."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            parent_id = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if command in line and parent in (None, parent_id):
+            found.append(int(entry.name))
+    return found
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - other processes set no event
+            await asyncio.sleep(0.02)

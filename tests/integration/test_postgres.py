@@ -1,0 +1,77 @@
+"""Postgres as a child process of each kind of caller this machine lets us be."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from ops.stack import pids, postgres
+from ops.stack.postgres import NAMESPACE, NOBODY, Owner, Plan, Postgres
+from ops.stack.processes import Supervised
+from tests.services import temporary_folder
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with temporary_folder() as folder:
+        folder.chmod(0o755)
+        yield folder
+
+
+def plans(folder: Path) -> dict[str, Plan]:
+    nobody = Owner(NOBODY, NOBODY)
+    as_nobody = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--")
+    return {
+        "itself": Plan((), folder / "oa" / "postgres", None),
+        "namespace": Plan(NAMESPACE, folder / "oa" / "postgres", None),
+        "somebody": Plan(as_nobody, folder / "postgres", nobody),
+    }
+
+
+@pytest.mark.parametrize("caller", ["itself", "namespace", "somebody"])
+async def test_it_starts_keeps_what_was_committed_and_stops(folder: Path, caller: str) -> None:
+    if (caller == "itself") == (os.geteuid() == 0):
+        pytest.skip("not this kind of caller")
+    server = Postgres(plans(folder)[caller], postgres.binaries(), port=21100)
+    for expected in (0, 1):
+        server.prepare()
+        service = Supervised(server.program(), lambda _name, _line: None)
+        await service.start(attempts=1)
+        await server.ensure_database()
+        assert await count_starts(server) == expected
+        pid = service.pid
+        await service.stop()
+        assert pid is not None
+        assert pids.alive([pid]) == []
+
+
+async def count_starts(server: Postgres) -> int:
+    """How many rows there were before this one was added."""
+    connection = await asyncpg.connect(server.dsn())
+    try:
+        await connection.execute("create table if not exists starts (at timestamptz default now())")
+        found = int(await connection.fetchval("select count(*) from starts"))
+        await connection.execute("insert into starts default values")
+    finally:
+        await connection.close()
+    return found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs it as somebody else")
+def test_binaries_that_its_user_cannot_reach_are_copied(folder: Path) -> None:
+    hidden = folder / "hidden" / "bin"
+    hidden.mkdir(parents=True)
+    write_program(hidden / "postgres", "exit 0")
+    write_program(hidden / "initdb", 'mkdir "$2" && touch "$2/PG_VERSION"')
+    hidden.parent.chmod(0o700)
+    server = Postgres(plans(folder)["somebody"], hidden, port=21100)
+    server.prepare()
+    assert (server.plan.home / "data" / "PG_VERSION").exists()
+    assert str(hidden) not in " ".join(server.program().command)
+
+
+def write_program(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)

@@ -1,0 +1,138 @@
+"""The local stack as its operator meets it: `oa up --detach`, `status`, `down`, `reset`."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from ops.stack import pids, secrets, state
+from tests.services import free_block, run, temporary_folder, until
+
+SERVICES = {"postgres", "kafka", "redis"}
+OURS = {"edge", "relay", "processors"}
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Somebody with a data folder, a block of ports and the `oa` command."""
+
+    data: Path
+    port: int
+
+    def oa(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "ops.commands", *words, "--data", str(self.data)]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("OA_")}
+        return subprocess.run(command, capture_output=True, text=True, timeout=170, env=kept | environment, check=False)
+
+    def up(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return self.oa("up", "--detach", "--port", str(self.port), *words, **environment)
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        answer = self.oa("status", "--json")
+        return {process["name"]: process for process in json.loads(answer.stdout)["processes"]} if answer.stdout else {}
+
+    def state(self) -> state.StackState:
+        found = state.read(self.data)
+        assert found is not None
+        return found
+
+
+async def count_migrations(dsn: str) -> int:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return int(await connection.fetchval("select count(*) from migrations"))
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def operator() -> Iterator[Operator]:
+    with temporary_folder() as folder:
+        somebody = Operator(folder / "oa", free_block())
+        yield somebody
+        somebody.oa("down")
+
+
+def test_a_stack_comes_up_restarts_what_dies_and_goes_down(operator: Operator) -> None:
+    up = operator.up()
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert f"ready: http://127.0.0.1:{operator.port}" in up.stdout
+    processes = operator.status()
+    assert set(processes) == SERVICES | OURS
+    assert all(process["ready"] and process["pid"] for process in processes.values())
+    assert all(processes[name]["lag_positions"] == 0 for name in OURS)
+
+    path = operator.data / secrets.FILE_NAME
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert run(count_migrations(secrets.read(operator.data)["OA_DATABASE_URL"])) > 0
+
+    os.kill(processes["edge"]["pid"], signal.SIGKILL)
+    until(lambda: operator.status()["edge"]["pid"] not in (None, processes["edge"]["pid"]))
+    until(lambda: operator.status()["edge"]["ready"])
+
+    started = operator.state().pids
+    assert len(pids.alive(started)) == len(SERVICES | OURS)
+    assert operator.oa("down").returncode == 0
+    assert pids.alive(started) == []
+    assert operator.oa("status").returncode == 1
+
+
+def test_a_killed_supervisor_leaves_nothing_and_the_next_one_keeps_the_data_even_without_codex(
+    operator: Operator,
+) -> None:
+    assert operator.up().returncode == 0
+    first = operator.state()
+    kept = secrets.read(operator.data)
+    os.kill(first.supervisor.number, signal.SIGKILL)
+    until(lambda: not pids.alive(first.pids))
+
+    again = operator.up("--worker", OA_CODEX_BIN="/nowhere")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "goes on without worker" in (operator.data / "stack.log").read_text()
+    assert set(operator.status()) == SERVICES | OURS | {"stub-model"}
+    assert secrets.read(operator.data) == kept
+    assert "already" in operator.up().stderr
+
+    assert operator.oa("reset").returncode == 0
+    assert not operator.data.exists()
+
+
+def test_a_taken_port_is_named(operator: Operator) -> None:
+    with socket.create_server(("127.0.0.1", operator.port + 3)):
+        up = operator.up()
+    assert up.returncode == 1
+    assert f"port {operator.port + 3} (for Redis) is taken" in up.stderr
+    assert "--port" in up.stderr
+
+
+def test_no_java_is_told_together_with_what_to_do(operator: Operator) -> None:
+    up = operator.up(JAVA_HOME="/nowhere")
+    assert up.returncode == 1
+    assert "install a JDK" in up.stderr
+
+
+def test_nothing_runs_before_up(operator: Operator) -> None:
+    assert operator.oa("down").returncode == 0
+    answer = operator.oa("status")
+    assert answer.returncode == 1
+    assert "start it with `oa up`" in answer.stderr
+
+
+def test_doctor_lists_every_setting_and_hides_secrets(operator: Operator) -> None:
+    operator.data.mkdir()
+    secrets.ensure(operator.data, {})
+    key = secrets.read(operator.data)["OA_RUNTIME_SIGNING_KEY"]
+    answer = operator.oa("doctor", "--settings")
+    assert answer.returncode == 0
+    assert "OA_RUNTIME_SIGNING_KEY" in answer.stdout
+    assert key not in answer.stdout

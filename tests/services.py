@@ -1,0 +1,133 @@
+"""The real services tests run against: each started once a session, when first asked for, gone with the session."""
+
+import asyncio
+import random
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+
+from ops.migrations.runner import migrate
+from ops.stack import ports, postgres, redis
+from ops.stack.kafka.broker import Broker, java
+from ops.stack.postgres import Postgres
+from ops.stack.processes import Program, Supervised
+from ops.stack.redis import Redis
+
+T = TypeVar("T")
+TEMPLATE = "oa_template"
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Finish `work` outside of any test's event loop."""
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def _to_stderr(name: str, line: str) -> None:
+    sys.stderr.write(f"{name} | {line}\n")
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="oa-tests-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running(program: Program) -> Iterator[None]:
+    service = Supervised(program, _to_stderr)
+    run(service.start(attempts=1))
+    try:
+        yield
+    finally:
+        run(service.stop())
+
+
+def free_block(size: int = 8) -> int:
+    """The first of `size` neighbouring ports that nobody listens on."""
+    starts = random.sample(range(21000, 21190 - size, size), k=20)
+    return next(start for start in starts if all(ports.is_free(start + offset) for offset in range(size)))
+
+
+def until(condition: Callable[[], bool], within_s: float = 30.0) -> None:
+    """Wait for a condition; an AssertionError at the deadline."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true"
+        threading.Event().wait(0.02)
+
+
+async def eventually(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+    """`until`, for conditions that this event loop has to bring about."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true"
+        await asyncio.sleep(0.01)
+
+
+@contextmanager
+def postgres_server() -> Iterator[Postgres]:
+    """A server with a migrated template database."""
+    with temporary_folder() as folder:
+        server = Postgres(postgres.plan_here(folder / "oa"), postgres.binaries(), port=5432)
+        server.prepare()
+        with running(server.program()):
+            run(_make_template(server))
+            yield server
+
+
+async def _make_template(server: Postgres) -> None:
+    await server.ensure_database(TEMPLATE)
+    connection = await asyncpg.connect(server.dsn(TEMPLATE))
+    try:
+        await migrate(connection)
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def fresh_database(server: Postgres, name: str) -> Iterator[str]:
+    """The DSN of a migrated database of one's own, dropped afterwards."""
+    run(_execute(server, f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}'))
+    try:
+        yield server.dsn(name)
+    finally:
+        run(_execute(server, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+async def _execute(server: Postgres, statement: str) -> None:
+    connection = await asyncpg.connect(server.dsn("postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def kafka_broker() -> Iterator[Broker]:
+    with temporary_folder() as folder:
+        port, controller_port = ports.free(2)
+        broker = Broker(java(None), Path.home() / ".cache" / "oa", folder / "kafka", port, controller_port)
+        run(broker.prepare(lambda line: _to_stderr("kafka", line)))
+        with running(broker.program()):
+            yield broker
+
+
+@contextmanager
+def redis_server() -> Iterator[Redis]:
+    program = redis.binary()
+    assert program is not None, "no Redis: run `make` again"
+    server = Redis(program, ports.free()[0])
+    with running(server.program()):
+        yield server

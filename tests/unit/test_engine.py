@@ -1,0 +1,63 @@
+"""The engine's pure parts: what of a batch is new, where it has holes, and what it makes of documents (DESIGN §7)."""
+
+from dataclasses import replace
+
+from readmodels.engine import Delivery, Hole, chained
+from readmodels.engine.deliveries import in_order
+from readmodels.engine.fold import fold
+from readmodels.workers import SUMMARIES, Summary, apply
+from schemas.events import Recorded
+from tests.worker_events import STARTED, Log, heartbeat
+
+LOG = Log()
+FIRST, SECOND, THIRD = (LOG.append("w", event) for event in (STARTED, heartbeat(), heartbeat()))
+OTHER = LOG.append("other", STARTED)
+FIRST_DELIVERY, SECOND_DELIVERY, THIRD_DELIVERY = chained([FIRST, SECOND, THIRD], 0)
+
+
+def test_late_and_repeated_deliveries_are_dropped() -> None:
+    arrived = [THIRD_DELIVERY, FIRST_DELIVERY, SECOND_DELIVERY, SECOND_DELIVERY]
+    assert in_order(0, arrived, checkpoint=1) == [SECOND_DELIVERY, THIRD_DELIVERY]
+
+
+def test_a_delivery_whose_predecessor_is_above_the_checkpoint_shows_a_hole() -> None:
+    assert in_order(4, [THIRD_DELIVERY], checkpoint=1) == Hole(4, after=1, up_to=2)
+
+
+def test_a_hole_within_the_batch_is_found_too() -> None:
+    assert in_order(4, [FIRST_DELIVERY, THIRD_DELIVERY], checkpoint=0) == Hole(4, after=0, up_to=2)
+
+
+def test_a_checkpoint_above_the_predecessor_is_no_hole() -> None:
+    """A quiet partition's checkpoint is raised past positions of other partitions."""
+    assert in_order(0, [Delivery(THIRD, prev=1)], checkpoint=2) == [Delivery(THIRD, prev=1)]
+
+
+def test_several_events_of_a_document_fold_into_one_change() -> None:
+    folded = fold(SUMMARIES, {}, set(), [FIRST, SECOND, THIRD])
+    (change,) = folded.changes.values()
+    assert (change.row.doc_version, change.row.last_position, change.row.document.event_count) == (3, 3, 3)
+
+
+def test_events_a_row_has_already_are_not_folded_again() -> None:
+    rows = {key: change.row for key, change in fold(SUMMARIES, {}, set(), [FIRST, SECOND]).changes.items()}
+    (change,) = fold(SUMMARIES, rows, set(), [FIRST, SECOND, THIRD]).changes.values()
+    assert change.row.document.event_count == 3
+
+
+def _refuses_second(summary: Summary | None, event: Recorded) -> Summary:
+    if event == SECOND:
+        raise ValueError("cannot")
+    return apply(summary, event)
+
+
+def test_an_event_that_cannot_be_applied_stops_its_document_and_no_other() -> None:
+    view = replace(SUMMARIES, apply=_refuses_second)
+    folded = fold(view, {}, set(), LOG.events)
+    assert {key[1][-5:]: change.row.last_position for key, change in folded.changes.items()} == {"ary:w": 1, "other": 4}
+    (failure,) = folded.failures.values()
+    assert (failure.position, failure.error) == (2, "ValueError('cannot')")
+
+
+def test_a_broken_document_is_left_alone() -> None:
+    assert fold(SUMMARIES, {}, {SUMMARIES.key(FIRST)}, [SECOND]).changes == {}
