@@ -37,6 +37,7 @@ from edge.sync.websocket import UVICORN
 from edge.workers import Workers, WorkerSettings
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
+from producers.eventlog.retention import CommandRetention
 from producers.eventlog.streams import StreamReader
 from producers.eventlog.tail import LogTail
 from producers.eventlog.wakeups import Wakeups
@@ -123,7 +124,10 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     )
     app.router.redirect_slashes = False
     app.state.services = services
-    return Edge(app, live, log, [wakeups.run, tail.run, journal_tail.run, live.run, services.get(Sweeper).run])
+    retention = CommandRetention(pool, clock)
+    return Edge(
+        app, live, log, [wakeups.run, tail.run, journal_tail.run, live.run, services.get(Sweeper).run, retention.run]
+    )
 
 
 async def serve(settings: EdgeSettings, outside: Outside) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from producers.errors import Forbidden, InvalidRequest, NotFound
 from producers.eventlog.commands import Identity, IdentityKey, Item, Outcome
 from producers.eventlog.log import EventLog
+from producers.eventlog.retention import EVENT_SCOPE
 from producers.eventlog.streams import Snapshot, StreamReader
 from producers.workers import (
     DECIDER,
@@ -196,7 +197,7 @@ def _heartbeat_state(worker: Worker, age_ms: int, stale_after_ms: int) -> str:
 
 
 def _identified(call: Call, event: NewEvent) -> Item[Command]:
-    key = IdentityKey(f"event:{worker_stream(call.owner, call.worker_id)}", event.event_id)
+    key = IdentityKey(EVENT_SCOPE + worker_stream(call.owner, call.worker_id), event.event_id)
     fingerprint = hashing.digest([event.event_type, event.payload])
     return Item(AppendEvent(event.event_type, event.payload), Identity(key, fingerprint))
 

@@ -54,9 +54,9 @@ def running(program: Program) -> Iterator[None]:
         run(service.stop())
 
 
-def free_block(size: int = 8) -> int:
+def free_block(size: int = 8, *, first: int = 21_000) -> int:
     """The first of `size` neighbouring ports that nobody listens on."""
-    starts = random.sample(range(21000, 21190 - size, size), k=20)
+    starts = random.sample(range(first, first + 190 - size, size), k=20)
     return next(start for start in starts if all(ports.is_free(start + offset) for offset in range(size)))
 
 

@@ -12,7 +12,7 @@ import asyncpg
 import uvloop
 
 from ops.bench.figures import Figure, cpu_s, median, percentile, show
-from ops.bench.postgres import fresh_postgres
+from ops.bench.processes import fresh_postgres
 from ops.database import open_pool
 from ops.stack.postgres import Postgres
 from producers.eventlog.commands import Item

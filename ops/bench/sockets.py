@@ -1,4 +1,4 @@
-"""Many `sync:v1` sockets in a process of their own, which note when each numbered event arrives."""
+"""Many `sync:v1` sockets in a process of their own, which note when each row of a worker topic arrives."""
 
 import asyncio
 import base64
@@ -7,47 +7,80 @@ import os
 import re
 import struct
 import time
-from collections.abc import Sequence
+from array import array
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
-from schemas.names import WORKER_EVENTS
-
-JOIN: list[Any] = [None, "1", "sync:v1", "phx_join", {}]
-SUBSCRIBE: list[Any] = ["1", "2", "sync:v1", "sync:subscribe", {"topics": [WORKER_EVENTS], "resume_after": {}}]
-_NUMBER = re.compile(rb'"n":(\d+)\}')
-_LONGEST_NUMBER = 24
+WORKER_NAME = "bench:{}"
+_ROW = re.compile(rb'_(?:event|summary):bench:(\d+)[^"]*","doc_version":(\d+),')
+_LONGEST_ROW_BYTES = 80
+_JOIN: list[Any] = [None, "1", "sync:v1", "phx_join", {}]
 
 
-def follow(pipe: Connection, port: int, token: str, sockets: int) -> None:
-    """Entry point of the process: says `ready` when all are subscribed, answers the arrivals when asked."""
-    asyncio.run(_follow(pipe, port, token, sockets))
+class Target(NamedTuple):
+    """Who follows what; sockets count as ready when they have seen `rows` rows."""
+
+    port: int
+    token: str
+    topic: str
+    sockets: int
+    rows: int
 
 
-async def _follow(pipe: Connection, port: int, token: str, sockets: int) -> None:
+@asynccontextmanager
+async def following(target: Target) -> AsyncIterator[Callable[[], Awaitable[list["array[int]"]]]]:
+    """A process whose sockets are all ready; the function ends it and tells each socket's arrivals."""
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    follower = context.Process(target=follow, args=(theirs, target), daemon=True)
+    follower.start()
+    theirs.close()
+
+    async def arrivals() -> list["array[int]"]:
+        ours.send("enough")
+        arrived: list[array[int]] = await asyncio.to_thread(ours.recv)
+        return arrived
+
+    try:
+        assert await asyncio.to_thread(ours.recv) == "ready"
+        yield arrivals
+    finally:
+        follower.kill()
+        follower.join()
+
+
+def follow(pipe: Connection, target: Target) -> None:
+    """Entry point of the process; ends with its parent."""
+    asyncio.run(_follow(pipe, target))
+
+
+async def _follow(pipe: Connection, target: Target) -> None:
     loop = asyncio.get_running_loop()
-    opened = [Socket(token, port) for _ in range(sockets)]
+    opened = [Socket(target) for _ in range(target.sockets)]
     for socket in opened:
-        await loop.create_connection(lambda socket=socket: socket, "127.0.0.1", port)  # type: ignore[misc]
-        await socket.subscribed.wait()
+        await loop.create_connection(lambda socket=socket: socket, "127.0.0.1", target.port)  # type: ignore[misc]
+        await socket.ready.wait()
     pipe.send("ready")
     await loop.run_in_executor(None, pipe.recv)
     pipe.send([socket.arrivals for socket in opened])
 
 
 class Socket(asyncio.Protocol):
-    """A client that reads without parsing; `arrivals` are (number, monotonic ns)."""
+    """A client that reads without parsing; `arrivals` are worker, seq and monotonic ns, again and again."""
 
-    def __init__(self, token: str, port: int) -> None:
-        self._path = f"/sync/socket/websocket?token={token}&vsn=2.0.0"
-        self._port = port
+    def __init__(self, target: Target) -> None:
+        self._target = target
         self._left = b""
-        self.subscribed = asyncio.Event()
-        self.arrivals: list[tuple[int, int]] = []
+        self.ready = asyncio.Event()
+        self.arrivals = array("q")
 
     def connection_made(self, transport: Any) -> None:
         key = base64.b64encode(os.urandom(16)).decode()
-        head = f"GET {self._path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nUpgrade: websocket\r\n"
+        path = f"/sync/socket/websocket?token={self._target.token}&vsn=2.0.0"
+        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._target.port}\r\nUpgrade: websocket\r\n"
         head += f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
         self._transport = transport
         transport.write(head.encode())
@@ -55,15 +88,16 @@ class Socket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         now = time.monotonic_ns()
         if data.startswith(b"HTTP/1.1 101"):
-            self._transport.write(masked(JOIN) + masked(SUBSCRIBE))
+            subscribe = {"topics": [self._target.topic], "resume_after": {}}
+            self._transport.write(masked(_JOIN) + masked(["1", "2", "sync:v1", "sync:subscribe", subscribe]))
         text = self._left + data
         end = 0
-        for match in _NUMBER.finditer(text):
-            self.arrivals.append((int(match[1]), now))
+        for match in _ROW.finditer(text):
+            self.arrivals.extend((int(match[1]), int(match[2]), now))
             end = match.end()
-        self._left = text[max(end, len(text) - _LONGEST_NUMBER) :]
-        if b'"current_watermarks":[{' in text:
-            self.subscribed.set()
+        self._left = text[max(end, len(text) - _LONGEST_ROW_BYTES) :]
+        if len(self.arrivals) >= 3 * self._target.rows:
+            self.ready.set()
 
 
 def masked(message: Sequence[Any]) -> bytes:

@@ -113,6 +113,8 @@ class EventLog:
             await self._gathering.ready(alone=self._commit_s > _SLOW_COMMIT_S)
             await asyncio.sleep(0)
             waiting = self._gathering.take()
+            if not waiting:  # the other committer was faster
+                continue
             try:
                 await self._settle(waiting)
             except Exception as error:

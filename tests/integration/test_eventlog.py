@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -12,6 +13,7 @@ from producers.errors import Conflict, IdentityConflict, NotFound, TooLarge
 from producers.eventlog.commands import Identity, IdentityKey, Item
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
+from producers.eventlog.retention import KEPT_FOR, CommandRetention
 from producers.eventlog.streams import StreamReader
 from producers.workers import DECIDER, AppendEvent, CreateWorker, SendRequest, StopWorker, Worker
 from schemas import hashing
@@ -143,6 +145,20 @@ async def test_one_bad_command_does_not_fail_its_batch(log: EventLog, stream: st
         return_exceptions=True,
     )
     assert [isinstance(result, Exception) for result in results] == [False] * 20 + [True, True]
+
+
+async def test_identities_of_events_are_forgotten_after_a_week(log: EventLog, pool: Pool, stream: str) -> None:
+    await run(log, stream, create(stream))
+    old, recent = identity(f"{stream}-old", 1), identity(f"{stream}-recent", 1)
+    money = Identity(IdentityKey("payment:test", stream), hashing.digest(1))
+    for key in (old, recent, money):
+        await run(log, stream, AppendEvent("worker.event", {}), identities=[key])
+    now = datetime.now(UTC)
+    aged = [old.key.key, money.key.key]
+    await pool.execute("update commands set recorded_at = $1 where key = any($2)", now - KEPT_FOR * 1.01, aged)
+    assert await CommandRetention(pool, lambda: now).sweep() == 1
+    kept = await pool.fetch("select key from commands where key like $1 || '%'", stream)
+    assert {row["key"] for row in kept} == {recent.key.key, money.key.key}
 
 
 async def test_writers_on_shared_streams_leave_dense_positions_and_seqs(pool: Pool, stream: str) -> None:

@@ -1,51 +1,18 @@
 """The local stack as its operator meets it: `oa up --detach`, `status`, `down`, `reset`."""
 
-import json
 import os
 import signal
 import socket
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
 
-from ops.stack import pids, secrets, state
-from tests.services import free_block, run, temporary_folder, until
-
-SERVICES = {"postgres", "kafka", "redis"}
-OURS = {"edge", "relay", "processors"}
-
-
-@dataclass(frozen=True)
-class Operator:
-    """Somebody with a data folder, a block of ports and the `oa` command."""
-
-    data: Path
-    port: int
-
-    def oa(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "ops.commands", *words, "--data", str(self.data)]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("OA_")}
-        return subprocess.run(command, capture_output=True, text=True, timeout=170, env=kept | environment, check=False)
-
-    def up(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return self.oa("up", "--detach", "--port", str(self.port), *words, **environment)
-
-    def status(self) -> dict[str, dict[str, Any]]:
-        answer = self.oa("status", "--json")
-        return {process["name"]: process for process in json.loads(answer.stdout)["processes"]} if answer.stdout else {}
-
-    def state(self) -> state.StackState:
-        found = state.read(self.data)
-        assert found is not None
-        return found
-
+from ops.stack import pids, secrets
+from tests import local_stack
+from tests.local_stack import OURS, SERVICES, Operator
+from tests.services import run, until
 
 async def count_migrations(dsn: str) -> int:
     connection = await asyncpg.connect(dsn)
@@ -57,10 +24,8 @@ async def count_migrations(dsn: str) -> int:
 
 @pytest.fixture
 def operator() -> Iterator[Operator]:
-    with temporary_folder() as folder:
-        somebody = Operator(folder / "oa", free_block())
+    with local_stack.operator() as somebody:
         yield somebody
-        somebody.oa("down")
 
 
 def test_a_stack_comes_up_restarts_what_dies_and_goes_down(operator: Operator) -> None:

@@ -1,0 +1,71 @@
+"""What a bench runs: services and processes of ours, fresh, durable, and gone with the bench however that ends."""
+
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+
+from ops.migrations.runner import migrate
+from ops.settings import of_this_process
+from ops.stack import health, ports, postgres
+from ops.stack.kafka.broker import Broker, java
+from ops.stack.postgres import Postgres
+from ops.stack.processes import Program, Supervised, leashed
+
+
+@asynccontextmanager
+async def running(program: Program) -> AsyncIterator[None]:
+    """Ready when the context begins; what it writes goes to stderr."""
+    service = Supervised(program, lambda name, line: print(f"{name} | {line}", file=sys.stderr))
+    try:
+        await service.start(attempts=1)
+        yield
+    finally:
+        await service.stop()
+
+
+@asynccontextmanager
+async def fresh_postgres() -> AsyncIterator[tuple[Postgres, int]]:
+    """A migrated server and its pid."""
+    with tempfile.TemporaryDirectory(prefix="oa-bench-") as folder:
+        server = Postgres(postgres.plan_here(Path(folder) / "oa"), postgres.binaries(), port=5432)
+        server.prepare()
+        async with running(server.program()):
+            await server.ensure_database()
+            connection = await asyncpg.connect(server.dsn())
+            await migrate(connection)
+            await connection.close()
+            yield server, int((server.plan.home / "data" / "postmaster.pid").read_text().split()[0])
+
+
+@asynccontextmanager
+async def fresh_kafka() -> AsyncIterator[Broker]:
+    stack = of_this_process().stack
+    with tempfile.TemporaryDirectory(prefix="oa-bench-") as folder:
+        broker = Broker(java(stack.java_home), stack.cache, Path(folder), *ports.free(2))
+        await broker.prepare(lambda line: print(line, file=sys.stderr))
+        async with running(broker.program()):
+            yield broker
+
+
+@asynccontextmanager
+async def serving(process: str, settings: Mapping[str, str]) -> AsyncIterator[int]:
+    """One of our processes as `oa serve` runs it, and the port of its health."""
+    [port] = ports.free()
+    where = {"edge": "OA_EDGE_PORT", "relay": "OA_RELAY_HEALTH_PORT", "processors": "OA_PROCESSORS_HEALTH_PORT"}
+
+    async def is_ready() -> bool:
+        return (await health.ask(port)).ready
+
+    program = Program(
+        name=process,
+        command=leashed([sys.executable, "-m", "ops.commands", "serve", process]),
+        ready=is_ready,
+        environment={**os.environ, "OA_LOG_LEVEL": "warning", **settings, where[process]: str(port)},
+    )
+    async with running(program):
+        yield port
