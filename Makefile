@@ -43,7 +43,7 @@ $(CODEX): ops/codex/package.json ops/codex/package-lock.json
 	cd ops/codex && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-# the slow lanes run while TEST_BUDGET_S lasts, counted from the first test
+# the slow lanes run while TEST_BUDGET_S lasts, counted from the first of them
 test: all codex lint
 	TEST_BUDGET_S=$(or $(TEST_BUDGET_S),0) $(BIN)/python -m pytest
 

@@ -1,6 +1,7 @@
 """`oa up`, `oa down`, `oa reset`: the local stack."""
 
 import asyncio
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ops.commands.options import Data, screen, telling_errors
-from ops.settings import Settings, StackSettings, of_this_process
+from ops.settings import DEFAULTS, Settings, StackSettings, of_this_process
 from ops.stack import account, leftovers, local, secrets, state
 from ops.stack.processes import Log, StackError
 from ops.stack.state import StackState
@@ -133,13 +134,24 @@ def _why(data: Path, failed: StackState | None) -> str:
 def welcome(port: int, data: Path) -> list[str]:
     """What somebody who has just started the stack wants to know."""
     address = f"http://127.0.0.1:{port}"
+    oa, where = _as_typed(), "" if data == Path(DEFAULTS["OA_DATA_DIR"]).absolute() else f" --data {data}"
     return [
         f"ready: {address}",
         f"sign in:   ask for a code for any address, then read it at {address}/dev/mailbox",
         f"or use:    the token OA_LOCAL_TOKEN in {data / secrets.FILE_NAME}",
-        "try:       oa tail   and, beside it,   oa say 'run: uname -a'",
-        "look:      oa status, oa doctor           end: oa down (or Ctrl-C)",
+        f"try:       {oa} tail{where}",
+        f"beside it: {oa} say{where} 'run: uname -a'",
+        f"look:      {oa} status{where}, {oa} doctor{where}",
+        f"end:       {oa} down{where}",
     ]
+
+
+def _as_typed() -> str:
+    """How this command can be called again from here."""
+    called = Path(sys.argv[0])
+    if shutil.which("oa") or called.name != "oa":
+        return "oa"
+    return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
 
 
 def down(data: Data = None) -> None:
