@@ -42,12 +42,12 @@ def log_differences(
     events: Sequence[Recorded], acknowledged: Mapping[str, Sequence[Acknowledged]], unanswered: Collection[int]
 ) -> Iterator[str]:
     """Positions and seqs without a gap, every acknowledged event at its seq, no event twice, none that nobody sent."""
-    yield from _difference("positions", [event.position for event in events], list(_from(events[0].position, events)))
+    yield from _difference("positions", [event.position for event in events], _counted(events))
     for stream, written in _by_stream(events).items():
-        yield from _difference(f"seqs of {stream}", [event.seq for event in written], list(_from(1, written)))
+        yield from _difference(f"seqs of {stream}", [event.seq for event in written], _counted(written))
         promised = acknowledged.get(stream, ())
         numbers = {event.seq: _number(event) for event in written}
-        kept = [Acknowledged(seq, numbers.get(seq, -1)) for seq, _ in promised]
+        kept = [(seq, numbers.get(seq)) for seq, _ in promised]
         yield from _difference(f"acknowledged events of {stream}", kept, promised)
         seqs = [seq for seq, _ in promised]
         yield from _difference(f"order of the acknowledged events of {stream}", seqs, sorted(set(seqs)))
@@ -65,7 +65,7 @@ def partition_differences(events: Sequence[Recorded], contents: Contents) -> Ite
     for event in events:
         expected[partition_of(names.kafka_key(event.stream), len(contents))].append(event)
     for partition, records in contents.items():
-        once = list({record.place.position: record for record in reversed(records)}.values())[::-1]
+        once = _once(records)
         positions = [event.position for event in expected[partition]]
         found = [record.place.position for record in once]
         yield from _difference(f"positions of partition {partition}", found, positions)
@@ -75,17 +75,26 @@ def partition_differences(events: Sequence[Recorded], contents: Contents) -> Ite
         yield from _difference(f"events of partition {partition}", carried, expected[partition])
 
 
+def _once(records: Iterable[Record]) -> list[Record]:
+    first: dict[int, Record] = {}
+    for record in records:
+        first.setdefault(record.place.position, record)
+    return list(first.values())
+
+
 def repeats(contents: Contents) -> int:
     """How many records are there again."""
-    return sum(len(records) - len({record.place.position for record in records}) for records in contents.values())
+    return sum(len(records) - len(_once(records)) for records in contents.values())
 
 
 def socket_differences(
-    events: Iterable[Recorded], journal: Iterable[JournalRow], owner: str, rows: Mapping[str, Sequence[Update]]
+    events: Sequence[Recorded], journal: Iterable[JournalRow], owner: str, rows: Mapping[str, Sequence[Update]]
 ) -> Iterator[str]:
     """A socket of `owner` got its events and its summaries: all of them, once, in order, and nobody else's."""
     own_events = [event for event in events if event.owner == owner]
+    strangers = {event.position: event.owner for event in events if event.owner != owner}
     got = rows[names.WORKER_EVENTS]
+    yield from (f"a row of {strangers[row.watermark]}: {row}" for row in got if row.watermark in strangers)
     yield from _difference(
         "watermarks of the socket's events", [row.watermark for row in got], [event.position for event in own_events]
     )
@@ -113,8 +122,7 @@ def summary_differences(
         for key in sorted(counted.keys() | said.keys()):
             if said.get(key) != counted.get(key):
                 yield f"{what} of {key}: {said.get(key)} instead of {counted.get(key)}"
-    watermarks = [row.watermark for row in journal]
-    yield from _difference("watermarks of the journal", watermarks, list(_from(watermarks[0], watermarks)))
+    yield from _difference("watermarks of the journal", [row.watermark for row in journal], _counted(journal))
 
 
 def _count(document: Payload, doc_version: int) -> Count:
@@ -132,8 +140,8 @@ def _number(event: Recorded) -> int | None:
     return event.payload.get("number")
 
 
-def _from(first: int, counted: Sequence[Any]) -> range:
-    return range(first, first + len(counted))
+def _counted(rows: Sequence[Any]) -> list[int]:
+    return list(range(1, len(rows) + 1))
 
 
 def _difference(what: str, found: Sequence[Any], expected: Sequence[Any]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import signal
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from ops.stack import state
@@ -18,24 +18,24 @@ def moments_s(seeded: random.Random, times: int, over_s: float) -> list[float]:
     return [(part + seeded.random()) * over_s / times for part in range(times)]
 
 
-async def kill(data: Path, name: str, moments: Iterable[float]) -> list[Pid]:
-    """SIGKILL at each moment, counted from now, or when the process has been started again; returns whom it hit."""
+async def kill(data: Path, name: str, moments: Iterable[float]) -> None:
+    """SIGKILL at each moment, counted from now, or as soon as the process has been started again."""
     now = asyncio.get_running_loop().time
     begun = now()
-    killed: list[Pid] = []
+    killed: set[Pid] = set()
     for moment in moments:
         await asyncio.sleep(begun + moment - now())
         async with asyncio.timeout(_BACK_WITHIN_S):
-            pid = await _living(data, name)
+            pid = await _next(data, name, killed)
         pid.send(signal.SIGKILL)
-        killed.append(pid)
-    return killed
+        killed.add(pid)
 
 
-async def _living(data: Path, name: str) -> Pid:
+async def _next(data: Path, name: str, killed: Collection[Pid]) -> Pid:
     while True:
         found = state.read(data)
-        for process in found.processes if found else ():
-            if process.name == name and process.pid is not None and process.pid.alive():
-                return process.pid
+        pids = [process.pid for process in found.processes if process.name == name] if found else []
+        for pid in pids:
+            if pid is not None and pid.alive() and pid not in killed:
+                return pid
         await asyncio.sleep(_POLL_S)

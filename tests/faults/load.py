@@ -3,13 +3,12 @@
 import asyncio
 import random
 import uuid
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import aclosing
 from typing import NamedTuple
 
 from oa_client.client import Client
-from oa_client.errors import TRANSIENT, OaError
+from oa_client.errors import TRANSIENT
 from oa_client.sync import WORKER_EVENTS, WORKER_SUMMARIES, Update, follow
 from oa_client.workers import NewEvent, Payload
 
@@ -35,7 +34,6 @@ class Writer:
         self.stream = stream
         self.acknowledged: list[Acknowledged] = []
         self.unanswered: set[int] = set()
-        self.failures: Counter[str] = Counter()
         self._client = client
         self._worker_id = worker_id
         self._numbers = numbers
@@ -56,9 +54,9 @@ class Writer:
         try:
             posted = await self._client.post_event(self._worker_id, _EVENT_TYPE, payload)
             self.acknowledged.append(Acknowledged(posted.seq, payload["number"]))
-        except TRANSIENT as error:
+        except TRANSIENT:
             self.unanswered.add(payload["number"])
-            await self._failed(error)
+            await asyncio.sleep(_PAUSE_S)
 
     async def _write_batch(self, size: int) -> None:
         events = [NewEvent(str(uuid.uuid4()), _EVENT_TYPE, self._payload()) for _ in range(size)]
@@ -66,15 +64,11 @@ class Writer:
             try:
                 accepted = (await self._client.post_events(self._worker_id, events)).events
                 break
-            except TRANSIENT as error:
-                await self._failed(error)
+            except TRANSIENT:
+                await asyncio.sleep(_PAUSE_S)
         assert [event.event_id for event in accepted] == [event.event_id for event in events]
         numbers = [event.payload["number"] for event in events]
         self.acknowledged += [Acknowledged(event.seq, number) for event, number in zip(accepted, numbers, strict=True)]
-
-    async def _failed(self, error: OaError) -> None:
-        self.failures[type(error).__name__] += 1
-        await asyncio.sleep(_PAUSE_S)
 
     def _payload(self) -> Payload:
         return {"source": "fault-test", "number": next(self._numbers)}
