@@ -3,8 +3,9 @@
 import asyncio
 import functools
 import random
-from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
+import socket
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -80,11 +81,19 @@ class Outside:
 
 
 class Edge:
-    """`app` answers while `run` follows the log; `close` drains."""
+    """`app` answers while `run` follows the log; `drain` ends what would not end by itself."""
 
-    def __init__(self, app: Starlette, live: LiveSync, log: EventLog, runs: Collection[Callable[[], Awaitable[None]]]):
+    def __init__(
+        self,
+        app: Starlette,
+        live: LiveSync,
+        tail: LogTail,
+        log: EventLog,
+        runs: Collection[Callable[[], Awaitable[None]]],
+    ) -> None:
         self.app = app
         self._live = live
+        self._tail = tail
         self._log = log
         self._runs = runs
 
@@ -94,8 +103,13 @@ class Edge:
             for run in self._runs:
                 group.create_task(_again_and_again(run))
 
-    async def close(self) -> None:
+    def drain(self) -> None:
+        """End event streams and sockets; their clients come back with their cursors."""
+        self._tail.end_followers()
         self._live.close()
+
+    async def close(self) -> None:
+        """When everything has been answered."""
         await self._log.close()
 
 
@@ -125,13 +139,28 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     app.router.redirect_slashes = False
     app.state.services = services
     retention = CommandRetention(pool, clock)
-    return Edge(
-        app, live, log, [wakeups.run, tail.run, journal_tail.run, live.run, services.get(Sweeper).run, retention.run]
-    )
+    runs = [wakeups.run, tail.run, journal_tail.run, live.run, services.get(Sweeper).run, retention.run]
+    return Edge(app, live, tail, log, runs)
+
+
+class Server(uvicorn.Server):
+    """uvicorn that leaves signals to the process and calls `drain` when it accepts no more."""
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._drain = drain
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._drain()
+        await super().shutdown(sockets)
 
 
 async def serve(settings: EdgeSettings, outside: Outside) -> None:
-    """Answer on `host:port` until SIGTERM or SIGINT; sockets are drained with 1012."""
+    """Answer on `host:port` until cancelled; then finish requests, end streams, and close sockets with 1012."""
     edge = await build(settings, outside)
     config = uvicorn.Config(
         edge.app,
@@ -146,10 +175,13 @@ async def serve(settings: EdgeSettings, outside: Outside) -> None:
         backlog=4096,
         **UVICORN,
     )
-    running = asyncio.create_task(edge.run())
+    server = Server(config, edge.drain)
+    serving, running = asyncio.create_task(server.serve()), asyncio.create_task(edge.run())
     try:
-        await uvicorn.Server(config).serve()
+        await asyncio.wait([serving, running], return_when=asyncio.FIRST_COMPLETED)
     finally:
+        server.should_exit = True
+        await serving
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running

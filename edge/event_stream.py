@@ -11,7 +11,7 @@ from edge.responses import coded
 from producers.eventlog.commands import dumps
 from producers.eventlog.reader import LogReader
 from producers.eventlog.streams import StreamReader
-from producers.eventlog.tail import LogTail
+from producers.eventlog.tail import Coming, LogTail
 from schemas.events import Recorded
 from schemas.names import worker_id_of
 from schemas.times import iso6
@@ -71,13 +71,15 @@ async def follow(
                 return
 
 
-async def _until(coming: "asyncio.Queue[Recorded]", deadline: float) -> AsyncIterator[Recorded]:
+async def _until(coming: Coming, deadline: float) -> AsyncIterator[Recorded]:
     loop = asyncio.get_running_loop()
     while (left_s := deadline - loop.time()) > 0:
         try:
             async with asyncio.timeout(left_s):
                 event = await coming.get()
         except TimeoutError:
+            return
+        if event is None:
             return
         yield event
 

@@ -48,5 +48,6 @@ def _standard_library(settings: LogSettings, shared: list[Any]) -> dict[str, Any
 
 def _rendering(settings: LogSettings) -> list[Any]:
     if settings.format == "console":
-        return [structlog.dev.ConsoleRenderer(colors=False)]
+        # without the locals that rich would show: there are secrets among them
+        return [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

@@ -13,7 +13,7 @@ import asyncpg
 import httpx
 import uvicorn
 
-from edge.app import Edge, EdgeSettings, Outside, build
+from edge.app import Edge, EdgeSettings, Outside, Server, build
 from edge.auth.mail.mailbox import Mailbox
 from edge.auth.rate_limits import MemoryCounter
 from edge.auth.request_token import HEADER, Claims, RequestTokenSettings, sign
@@ -73,7 +73,7 @@ def signed_token(key: str = SIGNING_KEY, **claims: Any) -> str:
 async def node(pool: "asyncpg.Pool[Any]", settings: EdgeSettings = SETTINGS) -> AsyncIterator[Node]:
     edge = await build(settings, Outside(pool, Mailbox(pool, lambda: datetime.now(UTC)), MemoryCounter()))
     config = uvicorn.Config(edge.app, port=0, proxy_headers=False, log_config=None, lifespan="off", **UVICORN)
-    server = uvicorn.Server(config)
+    server = Server(config, edge.drain)
     tasks = [asyncio.create_task(server.serve()), asyncio.create_task(edge.run())]
     try:
         while not server.started:  # noqa: ASYNC110 - uvicorn offers no event

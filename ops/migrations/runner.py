@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from producers.eventlog import log
-from readmodels import engine
+from readmodels import engine, journal
 from readmodels.workers import SUMMARIES
 from schemas import sql_files
 
@@ -22,7 +22,7 @@ VIEWS: Final = (SUMMARIES,)
 async def migrate(connection: "Connection", *, first_position: int = 1, folder: Path = FOLDER) -> list[str]:
     """Bring the database up to date and return the names of what was applied.
 
-    The log's append function, which owns its text, is put in place every time. A migration reads the log's first
+    Functions of the log and the journal, which own their text, are put in place every time. A migration reads the log's first
     position as `current_setting('oa.first_position', true)`.
     """
     await connection.execute(SQL["lock"])
@@ -32,6 +32,7 @@ async def migrate(connection: "Connection", *, first_position: int = 1, folder: 
         for name, statements in waiting.items():
             await _apply(connection, name, statements, first_position)
         await log.install(connection)
+        await journal.install(connection)
         for view in VIEWS:
             await engine.create(connection, view)
     finally:

@@ -1,6 +1,7 @@
 """The one tail a process keeps of the log: what is committed, in order, to everybody in this process who follows."""
 
 import asyncio
+import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +14,9 @@ from schemas.cancellation import raise_if_cancelled
 from schemas.events import Recorded
 
 Receive = Callable[[Sequence[Recorded]], None]
+Coming = asyncio.Queue[Recorded | None]
+"""Later events of one stream; None: this process follows no longer."""
+
 _PAGE = 1000
 _POLL_FIRST_S = 0.05
 _POLL_LAST_S = 1.0
@@ -26,7 +30,8 @@ class LogTail:
         self._reader = reader
         self._wakeup = wakeup
         self._receivers: dict[object, Receive] = {}
-        self._followers: dict[str, set[asyncio.Queue[Recorded]]] = {}
+        self._followers: dict[str, set[Coming]] = {}
+        self._has_ended = False
         self.position = start
 
     def subscribe(self, receive: Receive) -> Callable[[], None]:
@@ -36,9 +41,11 @@ class LogTail:
         return lambda: self._receivers.pop(token, None) and None
 
     @contextmanager
-    def follow(self, stream: str) -> Iterator["asyncio.Queue[Recorded]"]:
+    def follow(self, stream: str) -> Iterator[Coming]:
         """One stream's later events, for as long as the context lasts."""
-        queue: asyncio.Queue[Recorded] = asyncio.Queue()
+        queue: Coming = asyncio.Queue()
+        if self._has_ended:
+            queue.put_nowait(None)
         followers = self._followers.setdefault(stream, set())
         followers.add(queue)
         try:
@@ -47,6 +54,12 @@ class LogTail:
             followers.discard(queue)
             if not followers:
                 self._followers.pop(stream, None)
+
+    def end_followers(self) -> None:
+        """Tell everybody who follows a stream, and whoever will, that nothing more comes from here."""
+        self._has_ended = True
+        for queue in itertools.chain.from_iterable(self._followers.values()):
+            queue.put_nowait(None)
 
     async def run(self) -> None:
         """Follow until cancelled; a lost database only delays."""

@@ -14,6 +14,7 @@ from tests import local_stack
 from tests.local_stack import OURS, SERVICES, Operator
 from tests.services import run, until
 
+
 async def count_migrations(dsn: str) -> int:
     connection = await asyncpg.connect(dsn)
     try:

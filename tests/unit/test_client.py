@@ -103,7 +103,7 @@ async def test_a_stream_without_a_cursor_begins_after_what_is_there() -> None:
         assert [event.payload for event in await following] == [{"n": 2}]
 
 
-async def test_a_stream_goes_on_where_it_was_after_the_server_was_away() -> None:
+async def test_a_stream_goes_on_where_it_was_after_the_server_was_away(caplog: pytest.LogCaptureFixture) -> None:
     edge, port = FakeEdge(), free_port()
     async with Client(f"http://127.0.0.1:{port}", TOKEN) as client:
         async with serving(edge, port):
@@ -113,6 +113,7 @@ async def test_a_stream_goes_on_where_it_was_after_the_server_was_away() -> None
         await edge.append("worker.event", {"while": "away"})
         async with serving(edge, port), aclosing(events):
             assert (await anext(events)).payload == {"while": "away"}
+    assert "next attempt in 0.2 s" in caplog.text
 
 
 def a_worker(worker_id: str, status: str = "running", heartbeat: str = "fresh", adapter: str = "in_memory") -> Worker:

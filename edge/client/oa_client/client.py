@@ -1,6 +1,7 @@
 """The edge's HTTP API, one method a call; errors are those of `oa_client.errors`."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from types import TracebackType
@@ -26,6 +27,8 @@ from oa_client.workers import (
 )
 
 T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
 
 X_CLIENT = "autopilot-desktop"
 _WORKERS = "/api/runtime/codex/workers"
@@ -136,8 +139,10 @@ class Client:
                             position, pauses = event.seq, delays_s()
                             yield event
                 pauses = delays_s()
-            except TRANSIENT:
-                await asyncio.sleep(next(pauses))
+            except TRANSIENT as error:
+                delay_s = next(pauses)
+                _LOG.warning("%s; next attempt in %.1f s", error, delay_s)
+                await asyncio.sleep(delay_s)
 
     async def _window(self, worker_id: str, cursor: int, tail_ms: int) -> AsyncGenerator[WorkerEvent]:
         request = self._http.build_request(

@@ -1,6 +1,7 @@
 """The socket `sync:v1`: a sans-I/O protocol machine and an endless, resuming iterator over updates (sync §5–9)."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -14,6 +15,8 @@ from oa_client.backoff import delays_s
 from oa_client.client import Client
 from oa_client.errors import TRANSIENT, BadAnswer, StaleCursor, SubscriptionRefused
 from oa_client.workers import Payload, WorkerEvent
+
+_LOG = logging.getLogger(__name__)
 
 WORKER_EVENTS = "runtime.codex_worker_events"
 WORKER_SUMMARIES = "runtime.codex_worker_summaries"
@@ -122,10 +125,12 @@ async def follow(
                 async for update in updates:
                     reached[update.topic] = update.watermark
                     yield update
-        except (*TRANSIENT, SessionEnded, OSError, TimeoutError, WebSocketException):
+        except (*TRANSIENT, SessionEnded, OSError, TimeoutError, WebSocketException) as error:
             if session.subscribed:
                 pauses = delays_s()
-            await asyncio.sleep(next(pauses))
+            delay_s = next(pauses)
+            _LOG.warning("the socket is gone (%s); next attempt in %.1f s", error, delay_s)
+            await asyncio.sleep(delay_s)
 
 
 async def _connection(client: Client, session: Session, heartbeat_s: float) -> AsyncGenerator[Update]:

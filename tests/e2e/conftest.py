@@ -1,0 +1,49 @@
+"""One real stack for all end-to-end tests, and two people who signed in to it as a phone does."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+
+from tests import local_stack
+from tests.e2e.device import SignedIn
+from tests.e2e.phone import Phone, sign_in
+from tests.local_stack import Operator
+from tests.services import run
+
+ADA = "you@example.test"
+"""Owns the stack's local worker (OA_LOCAL_EMAIL)."""
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Operator]:
+    with local_stack.operator(22_200) as somebody:
+        up = somebody.up("--worker", CODEX_HOME=str(somebody.data / "no-account"))
+        assert up.returncode == 0, up.stdout + up.stderr
+        yield somebody
+
+
+@pytest.fixture(scope="session")
+def url(stack: Operator) -> str:
+    return f"http://127.0.0.1:{stack.port}"
+
+
+@pytest.fixture(scope="session")
+def ada(url: str) -> SignedIn:
+    return run(sign_in(url, ADA))
+
+
+@pytest.fixture(scope="session")
+def bob(url: str) -> SignedIn:
+    return run(sign_in(url, "bob@lane.test"))
+
+
+@pytest.fixture
+async def http(url: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def phone(http: httpx.AsyncClient, ada: SignedIn) -> Phone:
+    return Phone(http, ada.token)
