@@ -1,6 +1,6 @@
 """The journal of document topics: what changed for readers, each row with a watermark of its own (DESIGN §7)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,8 @@ from schemas import canonical_json, sql_files
 if TYPE_CHECKING:
     import asyncpg
     from asyncpg.pool import PoolConnectionProxy
+
+    Connection = asyncpg.Connection[Any] | PoolConnectionProxy[Any]
 
 SQL = sql_files.load(__file__)
 
@@ -45,13 +47,19 @@ class JournalPage(msgspec.Struct, frozen=True):
     through: int
 
 
-async def append(
-    connection: "asyncpg.Connection[Any] | PoolConnectionProxy[Any]", topic: str, news: Sequence[News]
-) -> None:
+async def install(connection: "Connection") -> None:
+    """Create or replace the function that appends; runs with the migrations."""
+    await connection.execute(SQL["install"])
+
+
+async def append(connection: "Connection", topic: str, news: Sequence[News]) -> None:
     """Write one row each and wake the tails, within the caller's transaction and as its last lock."""
-    if news:
-        columns = zip(*map(msgspec.structs.astuple, news), strict=True)
-        await connection.execute(SQL["append"], topic, *map(list, columns))
+    await connection.execute(SQL["append"], topic, *columns(news))
+
+
+def columns(news: Sequence[News]) -> list[list[Any]]:
+    """The arguments of `journal_append` after its topic."""
+    return [[getattr(one, name) for one in news] for name in News.__struct_fields__]
 
 
 class JournalReader:
@@ -68,6 +76,12 @@ class JournalReader:
 
     async def read_all(self, topic: str, after: int, limit: int) -> list[JournalRow]:
         return [_row(record) for record in await self._pool.fetch(SQL["read_all"], topic, after, limit)]
+
+    async def read_on(self, cursors: Mapping[str, int], limit: int) -> list[JournalRow]:
+        """The next rows of each topic, at most `limit` of each, topic after topic."""
+        return [
+            _row(record) for record in await self._pool.fetch(SQL["read_on"], [*cursors], [*cursors.values()], limit)
+        ]
 
     async def head(self, topic: str) -> int:
         """The topic's last watermark, or what its first row will follow."""

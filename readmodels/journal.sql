@@ -1,16 +1,28 @@
--- name: append
--- the head's row lock is held until commit: watermarks are dense and in commit order
-with head as (
-    update journal_heads set watermark = watermark + cardinality($2::text[]) where topic = $1
-    returning watermark - cardinality($2::text[]) as before
-), appended as (
+-- name: install
+-- The head's row lock is held until commit: watermarks are dense and in commit order.
+create or replace function journal_append(
+    of_topic text, owners text[], doc_keys text[], doc_versions bigint[], positions bigint[], payloads text[]
+) returns void
+language plpgsql
+as $$
+declare
+    before bigint;
+begin
+    if cardinality(owners) = 0 then
+        return;
+    end if;
+    update journal_heads set watermark = watermark + cardinality(owners) where topic = of_topic
+        returning watermark - cardinality(owners) into strict before;
     insert into journal (topic, watermark, doc_key, doc_version, payload, payload_hash, owner, position, inserted_at)
-    select $1, head.before + row.nth, row.doc_key, row.doc_version, row.payload::json, sha256(convert_to(row.payload, 'UTF8')), row.owner,
-        row.position, clock_timestamp()
-    from head, unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[])
-        with ordinality row (owner, doc_key, doc_version, position, payload, nth)
-)
-select pg_notify('oa_journal', $1) from head
+    select of_topic, before + row.nth, row.doc_key, row.doc_version, row.payload::json,
+        sha256(convert_to(row.payload, 'UTF8')), row.owner, row.position, clock_timestamp()
+    from unnest(owners, doc_keys, doc_versions, positions, payloads)
+        with ordinality row (owner, doc_key, doc_version, position, payload, nth);
+    perform pg_notify('oa_journal', of_topic);
+end $$;
+
+-- name: append
+select journal_append($1, $2, $3, $4, $5, $6)
 
 -- name: read_owner
 -- by journal_of_owner; the head is of the same snapshot
@@ -27,6 +39,14 @@ order by j.watermark
 -- name: read_all
 -- by primary key
 select * from journal where topic = $1 and watermark > $2 order by watermark limit $3
+
+-- name: read_on
+-- by primary key, topic after topic
+select j.* from unnest($1::text[], $2::bigint[]) cursor (topic, after)
+cross join lateral (
+    select * from journal where topic = cursor.topic and watermark > cursor.after order by watermark limit $3
+) j
+order by j.topic, j.watermark
 
 -- name: head
 select watermark from journal_heads where topic = $1

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import groupby
 
 from readmodels.journal import JournalReader, JournalRow
 
@@ -37,14 +38,21 @@ class JournalTail:
     async def run(self) -> None:
         while True:
             self._wakeup.clear()
-            for topic in self._positions:
-                await self._hand_out(topic)
+            await self._read_on()
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
                     await self._wakeup.wait()
 
-    async def _hand_out(self, topic: str) -> None:
-        while rows := await self._reader.read_all(topic, self._positions[topic], PAGE):
-            self._positions[topic] = rows[-1].watermark
+    async def _read_on(self) -> None:
+        more = True
+        while more:
+            rows = await self._reader.read_on(self._positions, PAGE)
+            self._hand_out(rows)
+            more = len(rows) >= PAGE
+
+    def _hand_out(self, rows: Sequence[JournalRow]) -> None:
+        for topic, of_topic in groupby(rows, lambda row: row.topic):
+            together = list(of_topic)
+            self._positions[topic] = together[-1].watermark
             for receive in tuple(self._receivers):
-                receive(topic, rows)
+                receive(topic, together)

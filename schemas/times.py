@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 def iso6(moment: datetime) -> str:
     """ISO-8601 UTC with six fractional digits and `Z` (runtime §0.3, sync §14, edge §1.3)."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def iso_offset(moment: datetime) -> str:

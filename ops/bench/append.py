@@ -13,11 +13,12 @@ import uvloop
 
 from ops.bench.figures import Figure, cpu_s, median, percentile, show
 from ops.bench.processes import fresh_postgres
+from ops.bench.writing import EVENT, PAYLOAD
 from ops.database import open_pool
 from ops.stack.postgres import Postgres
 from producers.eventlog.commands import Item
 from producers.eventlog.log import EventLog
-from producers.workers import DECIDER, AppendEvent, CreateWorker
+from producers.workers import DECIDER, CreateWorker
 from schemas import canonical_json
 from schemas.names import worker_stream
 
@@ -25,12 +26,6 @@ CONCURRENT = 64
 CLIENTS = 32
 RUN_S = 8
 ROUNDS = 3
-PAYLOAD = {
-    "source": "autopilot-desktop",
-    "method": "item/agentMessage/delta",
-    "params": {"threadId": "th_0001", "turnId": "t9", "itemId": "item_12", "delta": "and then the tests passed, "},
-    "occurred_at": "2026-02-20T12:00:03.104233Z",
-}
 _PEER_TABLES = """
 create table peer_events (id bigserial primary key, stream text, seq bigint, type text, payload json, at timestamptz);
 create table peer_outbox (id bigserial primary key, event_id bigint, payload json);
@@ -95,7 +90,7 @@ async def _client(log: EventLog, number: int, end: float, latencies: list[float]
     stream = worker_stream(owner, name)
     await log.execute(DECIDER, stream, owner, [Item(CreateWorker(name))])
     while (now := time.perf_counter()) < end:
-        await log.execute(DECIDER, stream, owner, [Item(AppendEvent("worker.event", PAYLOAD))])
+        await log.execute(DECIDER, stream, owner, [EVENT])
         latencies.append((time.perf_counter() - now) * 1000)
 
 

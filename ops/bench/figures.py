@@ -3,6 +3,7 @@
 import os
 import statistics
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,9 @@ def cpu_s(pid: int) -> float:
 def descendants(pid: int) -> list[int]:
     found = [pid]
     for member in found:
-        for children in Path(f"/proc/{member}/task").glob("*/children"):
-            try:
+        with suppress(OSError):  # it has ended meanwhile
+            for children in Path(f"/proc/{member}/task").glob("*/children"):
                 found += [int(child) for child in children.read_text().split()]
-            except OSError:
-                continue
     return found
 
 

@@ -1,11 +1,10 @@
-"""From handing an event to the log until a frame that reflects it is at every socket of its owner."""
+"""From handing an event to the log until a frame that reflects it is at every socket of its owner, once warm."""
 
 import asyncio
 import random
 import secrets
-import time
 from array import array
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -16,21 +15,18 @@ from edge.auth.sign_in import ensure_local_account
 from edge.auth.sync_tokens import SyncTokenSettings, mint
 from ops.bench.figures import Figure, percentile
 from ops.bench.processes import serving
-from ops.bench.sockets import WORKER_NAME, Target, following
-from producers.eventlog.commands import Item
+from ops.bench.sockets import Target, following
+from ops.bench.writing import Sent, Writer
 from producers.eventlog.log import EventLog
-from producers.workers import DECIDER, AppendEvent, CreateWorker
-from schemas.names import user_owner, worker_stream
+from schemas.names import user_owner
 
 SOCKETS = 200
 RATES = (500, 100)
+WARM_UP_S = 3
 RUN_S = 15
 SETTLE_S = 2
 WORKERS = 10
 ISSUER = "http://bench.invalid"
-
-Sent = dict[tuple[int, int], int]
-"""When (monotonic ns) the event of this worker and seq was handed to the log."""
 
 
 class Edge(NamedTuple):
@@ -57,9 +53,11 @@ async def _case(topic: str, pool: "asyncpg.Pool[Any]", served: Edge, rate: int) 
     token_settings = SyncTokenSettings(issuer=ISSUER, signing_key=served.key, ttl_s=900)
     token = mint(token_settings, user_id, [topic], datetime.now(UTC), "0" * 24, {}).token
     log = EventLog(pool)
-    send = await _workers(log, user_owner(user_id))
+    writer = Writer(log, user_owner(user_id), WORKERS)
+    await writer.create()
     async with following(Target(served.port, token, topic, SOCKETS, rows=WORKERS)) as arrivals:
-        sent = await _paced(send, rate)
+        await writer.paced(rate, WARM_UP_S)
+        sent = await writer.paced(rate, RUN_S)
         await asyncio.sleep(SETTLE_S)
         delays_ms = [delay for arrived in await arrivals() for delay in _delays_ms(sent, arrived)]
     await log.close()
@@ -76,42 +74,12 @@ async def _account(pool: "asyncpg.Pool[Any]", email: str) -> int:
     return int(await pool.fetchval("select user_id from personal_tokens where id = $1", int(token.split("|")[0])))
 
 
-async def _workers(log: EventLog, owner: str) -> Callable[[int], Awaitable[tuple[int, int]]]:
-    """What appends an event to one of the owner's workers, in turn, and tells its worker and seq."""
-    for number in range(WORKERS):
-        name = WORKER_NAME.format(number)
-        await log.execute(DECIDER, worker_stream(owner, name), owner, [Item(CreateWorker(name))])
-
-    async def send(number: int) -> tuple[int, int]:
-        worker = number % WORKERS
-        stream = worker_stream(owner, WORKER_NAME.format(worker))
-        payload = {"source": "autopilot-desktop", "method": "item/agentMessage/delta", "params": {"n": number}}
-        [outcome] = await log.execute(DECIDER, stream, owner, [Item(AppendEvent("worker.event", payload))])
-        return worker, outcome.seq
-
-    return send
-
-
-async def _paced(send: Callable[[int], Awaitable[tuple[int, int]]], rate: int) -> Sent:
-    sent: Sent = {}
-
-    async def note(number: int) -> None:
-        now = time.monotonic_ns()
-        sent[await send(number)] = now
-
-    started = time.monotonic()
-    async with asyncio.TaskGroup() as group:
-        for number in range(rate * RUN_S):
-            await asyncio.sleep(max(0.0, started + number / rate - time.monotonic()))
-            group.create_task(note(number))
-    return sent
-
-
 def _delays_ms(sent: Sent, arrived: "array[int]") -> Iterator[float]:
     """A row speaks for all events of its worker up to its seq: documents are folded by batch (SD-9)."""
     reached = dict.fromkeys(range(WORKERS), 1)
     rows = iter(arrived)
     for worker, seq, at in zip(rows, rows, rows, strict=True):
         for reflected in range(reached[worker] + 1, seq + 1):
-            yield (at - sent[worker, reflected]) / 1e6
+            if handed_at := sent.get((worker, reflected)):
+                yield (at - handed_at) / 1e6
         reached[worker] = max(reached[worker], seq)

@@ -1,6 +1,6 @@
 """`oa bench live-summaries`: from handing an event to the log until its worker's summary shows it at 200 sockets."""
 
-import asyncio
+import uvloop
 
 from ops.bench import live
 from ops.bench.figures import Figure, show
@@ -10,7 +10,7 @@ from schemas.names import WORKER_SUMMARIES
 
 
 def main(*, as_json: bool) -> None:
-    show(asyncio.run(run()), as_json=as_json)
+    show(uvloop.run(run()), as_json=as_json)
 
 
 async def run() -> Figure:

@@ -15,7 +15,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-WORKER_NAME = "bench:{}"
+import uvloop
+
 _ROW = re.compile(rb':bench:(\d+)[^"]*","doc_version":(\d+),')
 _LONGEST_ROW_BYTES = 80
 _JOIN: list[Any] = [None, "1", "sync:v1", "phx_join", {}]
@@ -55,7 +56,7 @@ async def following(target: Target) -> AsyncIterator[Callable[[], Awaitable[list
 
 def follow(pipe: Connection, target: Target) -> None:
     """Entry point of the process; ends with its parent."""
-    asyncio.run(_follow(pipe, target))
+    uvloop.run(_follow(pipe, target))
 
 
 async def _follow(pipe: Connection, target: Target) -> None:

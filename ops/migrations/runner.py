@@ -22,8 +22,8 @@ VIEWS: Final = (SUMMARIES,)
 async def migrate(connection: "Connection", *, first_position: int = 1, folder: Path = FOLDER) -> list[str]:
     """Bring the database up to date and return the names of what was applied.
 
-    Functions of the log and the journal, which own their text, are put in place every time. A migration reads the log's first
-    position as `current_setting('oa.first_position', true)`.
+    The functions of the log and the journal, which own their text, are put in place every time. A migration reads the
+    log's first position as `current_setting('oa.first_position', true)`.
     """
     await connection.execute(SQL["lock"])
     try:

@@ -1,5 +1,6 @@
 """Reading the log: plain cursors over committed rows (DESIGN §4)."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -48,6 +49,8 @@ class LogReader:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._searching = asyncio.Lock()
+        self._searched: tuple[datetime, int] | None = None
 
     async def read_all(self, after: int, limit: int) -> list[Recorded]:
         """Events with `position > after`, at most `limit`."""
@@ -70,11 +73,18 @@ class LogReader:
         return Head(row["epoch"], row["position"])
 
     async def floor(self, owner: str, kind: str, horizon: datetime) -> int:
-        """Position of the owner's newest event older than `horizon`; 0 if there is none (sync §15.3, SD-2)."""
-        before = await self.position_before(horizon)
+        """Position of the owner's newest event older than the minute of `horizon`; 0 if none (sync §15.3, SD-2).
+
+        By whole minutes, so that a storm of subscribers searches once.
+        """
+        minute = horizon.replace(second=0, microsecond=0)
+        async with self._searching:
+            if self._searched is None or self._searched[0] != minute:
+                self._searched = minute, await self._position_before(minute)
+            _, before = self._searched
         return await self._pool.fetchval(_of_kind("owner_floor", kind), owner, before) or 0
 
-    async def position_before(self, moment: datetime) -> int:
+    async def _position_before(self, moment: datetime) -> int:
         """The newest position recorded before `moment`, 0 if none: a search by halves, for positions are dense."""
         low = (await self._pool.fetchval(_SQL["oldest_position"]) or 1) - 1
         high = (await self.head()).position

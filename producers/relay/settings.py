@@ -12,7 +12,7 @@ class RelaySettings:
     topic_prefix: str = ""
     partitions: int = 6
     replication_factor: int = 1
-    page_size: int = 500
+    page_size: int = 1000
     heartbeat_s: float = 1.0
     leader_lost_after_s: float = 4.0
     setup_timeout_s: float = 30.0

@@ -1,16 +1,17 @@
 """Applies batches: rows, journal and checkpoints in one transaction, holes filled from the log (DESIGN I5, §7)."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import msgspec
 
 from readmodels import journal
 from readmodels.engine.deliveries import Delivery, Hole, chained, in_order
-from readmodels.engine.fold import Change, Failure, Row, fold
+from readmodels.engine.fold import Change, Failure, Folded, Row, fold
 from readmodels.engine.views import D, Key, View
 from schemas import sql_files
 from schemas.events import Recorded
@@ -62,7 +63,7 @@ async def apply_batch(pool: "asyncpg.Pool[Any]", view: View[D], generation: int,
 
     Raises LogBehind when a hole cannot be filled.
     """
-    while isinstance(outcome := await _attempt(pool, view, generation, batch), Hole):
+    while isinstance(outcome := await _apply(pool, view, generation, batch), Hole):
         reached = await _fill(pool, view, generation, outcome, fill)
         if reached < outcome.up_to:
             raise LogBehind(f"{view.topic} has position {outcome.up_to}, which the log lacks")
@@ -86,7 +87,7 @@ async def advance(
     pool: "asyncpg.Pool[Any]", view: View[Any], generation: int, partitions: Sequence[int], position: int
 ) -> None:
     """Raise the checkpoints of partitions that are known to have nothing unapplied up to a position."""
-    await _move_checkpoints(pool, view, generation, dict.fromkeys(partitions, (position, 0)))
+    await pool.execute(SQL["advance"], view.name, view.version, generation, list(partitions), position)
 
 
 async def digest(pool: "asyncpg.Pool[Any]", view: View[Any]) -> bytes:
@@ -102,92 +103,109 @@ async def _fill(pool: "asyncpg.Pool[Any]", view: View[D], generation: int, hole:
     """Apply the hole from the log, page by page; returns the position of the last event it had."""
     reached = hole.after
     while reached < hole.up_to and (events := await fill(hole.partition, reached, hole.up_to)):
-        outcome = await _attempt(pool, view, generation, {hole.partition: chained(events, reached)})
+        outcome = await _apply(pool, view, generation, {hole.partition: chained(events, reached)})
         if isinstance(outcome, Hole):
             raise LogBehind(f"the checkpoint of {view.name} fell below {reached}")
         reached = events[-1].position
     return reached
 
 
-async def _attempt(pool: "asyncpg.Pool[Any]", view: View[D], generation: int, batch: Batch) -> Applied | Hole:
-    """One transaction; nothing is written when there is a hole."""
-    async with pool.acquire() as connection, connection.transaction():
-        positions = await _lock_checkpoints(connection, view, generation, sorted(batch))
-        fresh: dict[int, list[Delivery]] = {}
-        for partition, checkpoint in positions.items():
-            ordered = in_order(partition, batch[partition], checkpoint)
-            if isinstance(ordered, Hole):
-                return ordered
-            if ordered:
-                fresh[partition] = ordered
-        if not fresh:
-            return Applied()
-        moved = {partition: (ordered[-1].event.position, ordered[-1].epoch) for partition, ordered in fresh.items()}
-        applied = await _project(connection, view, [delivery.event for delivery in chain(*fresh.values())])
-        await _move_checkpoints(connection, view, generation, moved)
-        return applied
+async def _apply(pool: "asyncpg.Pool[Any]", view: View[D], generation: int, batch: Batch) -> Applied | Hole:
+    """Nothing is written when there is a hole."""
+    async with pool.acquire() as connection:
+        while (outcome := await _attempt(connection, view, generation, batch)) is None:
+            pass
+        return outcome
 
 
-async def _lock_checkpoints(
-    connection: "Connection", view: View[Any], generation: int, partitions: list[int]
-) -> dict[int, int]:
+async def _attempt(connection: "Connection", view: View[D], generation: int, batch: Batch) -> Applied | Hole | None:
+    """Look, fold, write; None, and nothing written, when somebody else moved a checkpoint in between."""
+    seen = await _look(connection, view, generation, batch)
+    fresh: dict[int, list[Delivery]] = {}
+    for partition, deliveries in batch.items():
+        ordered = in_order(partition, deliveries, seen.checkpoints.get(partition, 0))
+        if isinstance(ordered, Hole):
+            return ordered
+        if ordered:
+            fresh[partition] = ordered
+    events = [delivery.event for delivery in chain(*fresh.values())]
+    folded = fold(view, seen.rows, seen.broken, events)
+    if fresh and not await _write(connection, view, generation, seen.checkpoints, fresh, folded):
+        return None
+    return Applied(len(events), len(folded.changes), tuple(folded.failures.values()))
+
+
+@dataclass(frozen=True)
+class _Seen(Generic[D]):
+    """What a batch builds on, all of one snapshot."""
+
+    checkpoints: dict[int, int]
+    rows: dict[Key, Row[D]]
+    broken: set[Key]
+
+
+async def _look(connection: "Connection", view: View[D], generation: int, batch: Batch) -> _Seen[D]:
+    wanted = {view.key(delivery.event): partition for partition, some in batch.items() for delivery in some}
+    owners, doc_keys = [owner for owner, _ in wanted], [doc_key for _, doc_key in wanted]
     scope = (view.name, view.version, generation)
-    rows = await connection.fetch(SQL["lock_checkpoints"], *scope, partitions)
-    if len(rows) < len(partitions):
-        await connection.execute(SQL["add_checkpoints"], *scope, partitions)
-        rows = await connection.fetch(SQL["lock_checkpoints"], *scope, partitions)
-    return {row["partition"]: row["position"] for row in rows}
-
-
-async def _move_checkpoints(
-    connection: "Connection | asyncpg.Pool[Any]", view: View[Any], generation: int, moved: dict[int, tuple[int, int]]
-) -> None:
-    positions = [position for position, _ in moved.values()]
-    epochs = [epoch for _, epoch in moved.values()]
-    statement = SQL["move_checkpoints"]
-    await connection.execute(statement, view.name, view.version, generation, list(moved), positions, epochs)
-
-
-async def _project(connection: "Connection", view: View[D], events: list[Recorded]) -> Applied:
-    keys = list({view.key(event) for event in events})
-    rows, broken = await _load(connection, view, keys)
-    folded = fold(view, rows, broken, events)
-    changes = sorted(folded.changes.items(), key=lambda item: item[1].row.last_position)
-    failures = tuple(folded.failures.values())
-    if changes:
-        await _upsert(connection, view, changes)
-        if view.feeds:
-            await journal.append(connection, view.feeds, [_news(*change) for change in changes if change[1].says_more])
-    if failures:
-        await _quarantine(connection, view, failures)
-    return Applied(len(events), len(changes), failures)
-
-
-async def _load(connection: "Connection", view: View[D], keys: list[Key]) -> tuple[dict[Key, Row[D]], set[Key]]:
-    owners, doc_keys = [owner for owner, _ in keys], [doc_key for _, doc_key in keys]
-    found = await connection.fetch(_statement(view.table, "load"), view.name, view.version, owners, doc_keys)
-    rows = {
-        (row["owner"], row["doc_key"]): Row(view.decode(row["document"]), row["doc_version"], row["last_position"])
-        for row in found
-        if row["document"] is not None
-    }
-    return rows, {(row["owner"], row["doc_key"]) for row in found if row["broken_from"] is not None}
-
-
-async def _upsert(connection: "Connection", view: View[D], changes: list[tuple[Key, Change[D]]]) -> None:
-    columns = zip(
-        *(
-            (*key, change.text, change.row.doc_version, change.row.last_position, change.projected_at)
-            for key, change in changes
-        ),
-        strict=True,
+    found = await connection.fetch(_statement(view.table, "look"), *scope, owners, doc_keys, list(wanted.values()))
+    if new := {row["partition"] for row in found if row["checkpoint"] is None}:
+        await connection.execute(SQL["add_checkpoints"], *scope, list(new))
+    return _Seen(
+        {row["partition"]: row["checkpoint"] or 0 for row in found},
+        {
+            (row["owner"], row["doc_key"]): Row(view.decode(row["document"]), row["doc_version"], row["last_position"])
+            for row in found
+            if row["document"] is not None
+        },
+        {(row["owner"], row["doc_key"]) for row in found if row["broken_from"] is not None},
     )
-    await connection.execute(_statement(view.table, "upsert"), *map(list, columns))
 
 
-async def _quarantine(connection: "Connection", view: View[Any], failures: Sequence[Failure]) -> None:
-    columns = zip(*((*failure.key, failure.position, failure.error) for failure in failures), strict=True)
-    await connection.execute(SQL["quarantine"], view.name, view.version, *map(list, columns))
+async def _write(
+    connection: "Connection",
+    view: View[D],
+    generation: int,
+    checkpoints: Mapping[int, int],
+    fresh: Mapping[int, list[Delivery]],
+    folded: Folded[D],
+) -> bool:
+    """Rows, journal, quarantine and checkpoints by one statement; False when a checkpoint was not what was seen."""
+    changes = sorted(folded.changes.items(), key=lambda item: item[1].row.last_position)
+    news = [_news(*change) for change in changes if change[1].says_more] if view.feeds else []
+    written = await connection.fetchval(
+        _statement(view.table, "write"),
+        *(view.name, view.version, generation),
+        list(fresh),
+        [checkpoints[partition] for partition in fresh],
+        [ordered[-1].event.position for ordered in fresh.values()],
+        [ordered[-1].epoch for ordered in fresh.values()],
+        *_document_columns(changes),
+        *_failure_columns(folded.failures.values()),
+        view.feeds,
+        *journal.columns(news),
+    )
+    return bool(written)
+
+
+def _document_columns(changes: Sequence[tuple[Key, Change[D]]]) -> tuple[list[Any], ...]:
+    return (
+        [owner for (owner, _), _ in changes],
+        [doc_key for (_, doc_key), _ in changes],
+        [change.text for _, change in changes],
+        [change.row.doc_version for _, change in changes],
+        [change.row.last_position for _, change in changes],
+        [change.projected_at for _, change in changes],
+    )
+
+
+def _failure_columns(failures: Collection[Failure]) -> tuple[list[Any], ...]:
+    return (
+        [failure.key[0] for failure in failures],
+        [failure.key[1] for failure in failures],
+        [failure.position for failure in failures],
+        [failure.error for failure in failures],
+    )
 
 
 def _news(key: Key, change: Change[Any]) -> journal.News:

@@ -1,49 +1,64 @@
--- name: lock_checkpoints
--- by primary key; rows in partition order, so that two batches never wait for each other
-select partition, position from checkpoints
-where view = $1 and version = $2 and generation = $3 and partition = any($4::int[])
-order by partition for update
-
 -- name: add_checkpoints
 insert into checkpoints (view, version, generation, partition, position, epoch)
 select $1, $2, $3, partition, 0, 0 from unnest($4::int[]) partition
 on conflict do nothing
 
--- name: move_checkpoints
--- up only; an epoch that is older than the known one says nothing
+-- name: advance
+-- up only
 insert into checkpoints (view, version, generation, partition, position, epoch)
-select $1, $2, $3, moved.* from unnest($4::int[], $5::bigint[], $6::int[]) moved (partition, position, epoch)
+select $1, $2, $3, partition, $5, 0 from unnest($4::int[]) partition
 on conflict (view, version, generation, partition) do update set
-    position = greatest(checkpoints.position, excluded.position),
-    epoch = greatest(checkpoints.epoch, excluded.epoch)
+    position = greatest(checkpoints.position, excluded.position)
 
 -- name: checkpoints
 select partition, position from checkpoints where view = $1 and version = $2 and generation = $3
 
--- name: load
--- by the primary keys of documents and quarantine
-select wanted.owner, wanted.doc_key, d.document, d.doc_version, d.last_position, q.position as broken_from
-from unnest($3::text[], $4::text[]) wanted (owner, doc_key)
+-- name: look
+-- by the primary keys of documents, quarantine and checkpoints; all of one snapshot
+select wanted.owner, wanted.doc_key, wanted.partition, c.position as checkpoint,
+    d.document, d.doc_version, d.last_position, q.position as broken_from
+from unnest($4::text[], $5::text[], $6::int[]) wanted (owner, doc_key, partition)
+left join checkpoints c
+    on c.view = $1 and c.version = $2 and c.generation = $3 and c.partition = wanted.partition
 left join <documents> d on d.owner = wanted.owner and d.doc_key = wanted.doc_key
 left join quarantine q
     on q.view = $1 and q.version = $2 and q.owner = wanted.owner and q.doc_key = wanted.doc_key
 
--- name: upsert
-insert into <documents> as d (owner, doc_key, document, doc_version, last_position, projected_at)
-select changed.owner, changed.doc_key, changed.document::json, changed.doc_version, changed.last_position,
-    changed.projected_at
-from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::timestamptz[])
-    changed (owner, doc_key, document, doc_version, last_position, projected_at)
-on conflict (owner, doc_key) do update set
-    document = excluded.document, doc_version = excluded.doc_version,
-    last_position = excluded.last_position, projected_at = excluded.projected_at
-where d.last_position < excluded.last_position
-
--- name: quarantine
-insert into quarantine (view, version, owner, doc_key, position, error, marked_at)
-select $1, $2, failed.*, now() from unnest($3::text[], $4::text[], $5::bigint[], $6::text[])
-    failed (owner, doc_key, position, error)
-on conflict do nothing
+-- name: write
+-- everything or, when a checkpoint is not what was seen, nothing. What follows depends on `agreed`, so the checkpoints
+-- are locked first, in partition order; the journal's head, which all partitions share, comes last.
+with locked as materialized (
+    select partition, position from checkpoints
+    where view = $1 and version = $2 and generation = $3 and partition = any($4::int[])
+    order by partition for update
+), agreed as materialized (
+    select count(*) = cardinality($4::int[]) as ok
+    from locked join unnest($4::int[], $5::bigint[]) seen (partition, position) using (partition, position)
+), moved as (
+    update checkpoints c set position = reached.position, epoch = greatest(c.epoch, reached.epoch)
+    from agreed, unnest($4::int[], $6::bigint[], $7::int[]) reached (partition, position, epoch)
+    where agreed.ok and c.view = $1 and c.version = $2 and c.generation = $3 and c.partition = reached.partition
+), changed as (
+    insert into <documents> as d (owner, doc_key, document, doc_version, last_position, projected_at)
+    select document.owner, document.doc_key, document.text::json, document.version, document.position, document.at
+    from agreed, unnest($8::text[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::timestamptz[])
+        document (owner, doc_key, text, version, position, at)
+    where agreed.ok
+    on conflict (owner, doc_key) do update set
+        document = excluded.document, doc_version = excluded.doc_version,
+        last_position = excluded.last_position, projected_at = excluded.projected_at
+    where d.last_position < excluded.last_position
+    returning 1
+), quarantined as (
+    insert into quarantine (view, version, owner, doc_key, position, error, marked_at)
+    select $1, $2, failed.*, now()
+    from agreed, unnest($14::text[], $15::text[], $16::bigint[], $17::text[]) failed (owner, doc_key, position, error)
+    where agreed.ok
+    on conflict do nothing
+)
+select agreed.ok, case when agreed.ok and documents.count >= 0
+    then journal_append($18, $19::text[], $20::text[], $21::bigint[], $22::bigint[], $23::text[]) end
+from agreed, (select count(*) from changed) documents
 
 -- name: in_order
 select owner, doc_key, document, doc_version, last_position from <documents> order by owner, doc_key
