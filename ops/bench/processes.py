@@ -1,9 +1,10 @@
 """What a bench runs: services and processes of ours, fresh, durable, and gone with the bench however that ends."""
 
+import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,13 +15,15 @@ from ops.settings import of_this_process
 from ops.stack import health, ports, postgres
 from ops.stack.kafka.broker import Broker, java
 from ops.stack.postgres import Postgres
-from ops.stack.processes import Program, Supervised, leashed
+from ops.stack.processes import Log, Program, Supervised, leashed
+
+POLL_S = 0.01
 
 
 @asynccontextmanager
-async def running(program: Program) -> AsyncIterator[None]:
-    """Ready when the context begins; what it writes goes to stderr."""
-    service = Supervised(program, lambda name, line: print(f"{name} | {line}", file=sys.stderr))
+async def running(program: Program, log: Log = lambda _name, _line: None) -> AsyncIterator[None]:
+    """Ready when the context begins."""
+    service = Supervised(program, log)
     try:
         await service.start(attempts=1)
         yield
@@ -67,5 +70,10 @@ async def serving(process: str, settings: Mapping[str, str]) -> AsyncIterator[in
         ready=is_ready,
         environment={**os.environ, "OA_LOG_LEVEL": "warning", **settings, where[process]: str(port)},
     )
-    async with running(program):
+    async with running(program, lambda name, line: print(f"{name} | {line}", file=sys.stderr)):
         yield port
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    while not await holds():
+        await asyncio.sleep(POLL_S)

@@ -1,25 +1,22 @@
 """`oa bench projector`: events a second that one processors process takes from Kafka through Faust into summaries."""
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
 import uvloop
 
 from ops.bench.figures import Figure, median, show
-from ops.bench.processes import fresh_kafka, fresh_postgres, serving
+from ops.bench.processes import fresh_kafka, fresh_postgres, serving, until
+from ops.bench.relay import has_published
 from ops.bench.writing import Writer
 from ops.database import open_pool
-from ops.stack import health
 from producers.eventlog.log import EventLog
 from readmodels.workers import SUMMARIES
 
 EVENTS = 30_000
 WORKERS = 100
 ROUNDS = 3
-POLL_S = 0.02
 
 
 def main(*, as_json: bool) -> None:
@@ -34,30 +31,26 @@ async def run() -> Figure:
         await Writer(log, "user:1", WORKERS).backlog(EVENTS)
         await log.close()
         async with serving("relay", settings) as port:
-            await _published(port)
+            await until(lambda: has_published(port))
         rounds = [await _round(pool, settings | {"OA_KAFKA_GROUP": f"bench-{number}"}) for number in range(ROUNDS)]
     return Figure("projector", median(rounds), "events/s", None, None)
 
 
-async def _published(relay_port: int) -> None:
-    while (await health.ask(relay_port)).lag_positions != 0:
-        await asyncio.sleep(POLL_S)
-
-
 async def _round(pool: "asyncpg.Pool[Any]", settings: dict[str, str]) -> float:
+    """From when something is applied until everything is."""
+
     async def applied() -> int:
         return int(await pool.fetchval(f"select coalesce(sum(doc_version), 0) from {SUMMARIES.table}"))
 
+    async def has_begun() -> bool:
+        return await applied() > 0
+
+    async def has_ended() -> bool:
+        return await applied() == EVENTS
+
     await pool.execute(f"truncate {SUMMARIES.table}, journal, checkpoints")
     async with serving("processors", settings):
-        return await per_second(applied, EVENTS)
-
-
-async def per_second(count: Callable[[], Awaitable[int]], total: int) -> float:
-    """From when something has happened until everything has."""
-    while not (first := await count()):
-        await asyncio.sleep(POLL_S)
-    started = time.perf_counter()
-    while await count() < total:
-        await asyncio.sleep(POLL_S)
-    return (total - first) / (time.perf_counter() - started)
+        await until(has_begun)
+        before, started = await applied(), time.perf_counter()
+        await until(has_ended)
+        return (EVENTS - before) / (time.perf_counter() - started)

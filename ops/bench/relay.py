@@ -11,7 +11,7 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from ops.bench.figures import Figure, median, percentile, show
-from ops.bench.processes import fresh_kafka, fresh_postgres, serving
+from ops.bench.processes import fresh_kafka, fresh_postgres, serving, until
 from ops.bench.writing import Sent, Writer
 from ops.database import open_pool
 from ops.stack import health
@@ -31,7 +31,6 @@ RATE = 1000
 WARM_UP_S = 3
 RUN_S = 15
 SETTLE_S = 2
-POLL_S = 0.01
 TOPIC = KAFKA_TOPICS[WORKER]
 
 
@@ -72,8 +71,7 @@ async def _ours(settings: RelaySettings, number: int) -> float:
     """The relay's process into topics of its own, from when it is ready until everything is acknowledged."""
     async with _relay(settings, f"round{number}.") as port:
         total, started = await _lag(port), time.perf_counter()
-        while await _lag(port):
-            await asyncio.sleep(POLL_S)
+        await until(lambda: has_published(port))
         return total / (time.perf_counter() - started)
 
 
@@ -94,8 +92,7 @@ async def _bare(settings: RelaySettings, records: list[OutgoingRecord]) -> float
 async def _delays_ms(settings: RelaySettings, writer: Writer) -> list[float]:
     """From handing an event to the log until a plain consumer has it."""
     async with _relay(settings, "live.") as port:
-        while await _lag(port):
-            await asyncio.sleep(POLL_S)
+        await until(lambda: has_published(port))
         arrived: Sent = {}
         consuming = asyncio.create_task(_consume(settings, f"live.{TOPIC}", arrived))
         await writer.paced(RATE, WARM_UP_S)
@@ -125,6 +122,10 @@ async def _relay(settings: RelaySettings, prefix: str) -> AsyncIterator[int]:
     where = {"OA_DATABASE_URL": settings.database_url, "OA_KAFKA_BOOTSTRAP": settings.kafka_bootstrap}
     async with serving("relay", where | {"OA_KAFKA_TOPIC_PREFIX": prefix}) as port:
         yield port
+
+
+async def has_published(port: int) -> bool:
+    return not await _lag(port)
 
 
 async def _lag(port: int) -> int:

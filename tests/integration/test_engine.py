@@ -111,7 +111,7 @@ async def test_an_event_that_cannot_be_applied_quarantines_its_document_only(poo
 
 
 async def test_nothing_of_a_failing_transaction_stays(pool: "Pool[Any]", log: Log) -> None:
-    """The journal's statement fails last; rows and checkpoint must go with it."""
+    """The journal comes last; rows and checkpoint must go with it."""
     view = replace(SUMMARIES, feeds="a topic that is longer than any " + "\0")
     with pytest.raises(asyncpg.PostgresError):
         await engine.apply_batch(pool, view, 1, delivered(log.events), log.fill)

@@ -113,6 +113,30 @@ async def test_the_tail_hands_out_every_row_once_in_order(pool: "asyncpg.Pool[An
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def test_the_tail_keeps_topics_apart(pool: "asyncpg.Pool[Any]") -> None:
+    seen: dict[str, list[int]] = {}
+    complete = asyncio.Event()
+
+    def receive(topic: str, rows: Sequence[JournalRow]) -> None:
+        assert {row.topic for row in rows} == {topic}
+        seen[topic] = [row.watermark for row in rows]
+        if len(seen) == 2:
+            complete.set()
+
+    async with pool.acquire() as connection, connection.transaction():
+        await journal.append(connection, TOPIC, [news(1), news(2)])
+        await journal.append(connection, names.NOTIFICATIONS, [news(1), news(2), news(3)])
+    tail = JournalTail(JournalReader(pool), asyncio.Event(), {TOPIC: 100, names.NOTIFICATIONS: 101})
+    tail.subscribe(receive)
+    task = asyncio.create_task(tail.run())
+    async with asyncio.timeout(10):
+        await complete.wait()
+    assert seen == {TOPIC: [101, 102], names.NOTIFICATIONS: [102, 103]}
+    assert (tail.position(TOPIC), tail.position(names.NOTIFICATIONS)) == (102, 103)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_the_tail_finds_rows_that_no_notify_told_of(pool: "asyncpg.Pool[Any]") -> None:
     arrived = asyncio.Event()
     tail = JournalTail(JournalReader(pool), asyncio.Event(), {TOPIC: 100})
