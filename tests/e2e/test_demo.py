@@ -12,7 +12,8 @@ import pytest
 from tests.integration.test_codex import installed
 from tests.services import until
 
-STEPS = ("desktop/handshake_ack", "ios/user_message", "turn/started", "item/completed", "turn/completed")
+STEPS = ("desktop/handshake_ack", "ios/user_message", "item/completed", "turn/completed")
+"""In this order; a busy Codex may say that an item is complete before it says that its turn has started."""
 
 
 def processes_in(folder: Path) -> list[str]:
@@ -45,6 +46,7 @@ def test_the_demo_shows_every_event_and_leaves_nothing_behind() -> None:
         positions = [printed.find(step) for step in STEPS]
         assert -1 not in positions
         assert positions == sorted(positions)
+        assert "turn/started" in printed
         assert re.search(r"\d+ events, in order, without a gap; the nonce came back", printed)
         assert processes_in(Path(folder)) == []
         assert list(Path(folder).iterdir()) == []

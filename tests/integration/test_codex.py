@@ -95,7 +95,8 @@ async def test_a_message_makes_codex_run_a_command_and_its_output_is_mirrored_in
         [ended] = await desk.edge.recorded("turn/completed")
     turn = desk.edge.events[asked : ended["seq"]]
     steps = [method for method in methods(desk.edge, asked) if method.startswith(("thread/started", "turn/", "item/"))]
-    assert steps[:2] == ["thread/started", "turn/started"]
+    assert steps[0] == "thread/started"
+    assert "turn/started" in steps  # a busy Codex may tell of the first item before it
     assert steps[-2:] == ["item/completed", "turn/completed"]
     items = [event["payload"]["params"]["item"] for event in turn if event["payload"]["method"] == "item/completed"]
     assert [item["type"] for item in items] == ["userMessage", "commandExecution", "agentMessage"]
