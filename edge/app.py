@@ -31,11 +31,13 @@ from edge.internal.health import Release
 from edge.middleware import middleware
 from edge.requests import Services
 from edge.responses import DATABASE_ERRORS, EXCEPTION_HANDLERS
+from edge.standing import Standing
 from edge.sync.live import LiveSync, sources
 from edge.sync.settings import SyncSettings
 from edge.sync.topics import TopicSource
 from edge.sync.websocket import UVICORN
 from edge.workers import Workers, WorkerSettings
+from producers.eventlog import epochs
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
 from producers.eventlog.retention import CommandRetention
@@ -105,8 +107,7 @@ class Edge:
 
     def drain(self) -> None:
         """End event streams and sockets; their clients come back with their cursors."""
-        self._tail.end_followers()
-        self._live.close()
+        _end_followers(self._tail, self._live)
 
     async def close(self) -> None:
         """When everything has been answered."""
@@ -118,11 +119,15 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     pool, clock = outside.pool, outside.clock
     wakeups = Wakeups(pool)
     reader, journal_reader = LogReader(pool), JournalReader(pool)
-    tail = LogTail(reader, wakeups.event(names.NOTIFY_LOG), start=(await reader.head()).position)
+    head = await reader.head()
+    tail = LogTail(reader, wakeups.event(names.NOTIFY_LOG), start=head.position)
     heads = {topic: await journal_reader.head(topic) for topic in _JOURNAL_TOPICS}
     journal_tail = JournalTail(journal_reader, wakeups.event(names.NOTIFY_JOURNAL), heads)
     log, streams = EventLog(pool), StreamReader(pool)
-    live = _live(settings, sources(reader, tail, journal_reader, journal_tail, settings.sync), pool, clock)
+    histories = {names.WORKER_EVENTS: await epochs.history(pool), **await journal_reader.histories()}
+    topics = sources(reader, tail, journal_reader, journal_tail, settings.sync, histories)
+    live = _live(settings, topics, pool, clock)
+    standing = Standing(reader, head, functools.partial(_end_followers, tail, live))
     parts = auth_services(pool, settings.auth, outside.mailer, outside.counter, clock, random.SystemRandom())
     services = Services(
         *parts,
@@ -133,13 +138,13 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     )
     app = Starlette(
         routes=_routes(settings, live),
-        middleware=middleware(settings.trusted_proxies, lambda: settings.maintenance),
+        middleware=middleware(settings.trusted_proxies, lambda: settings.maintenance or bool(standing.suspended)),
         exception_handlers=EXCEPTION_HANDLERS,
     )
     app.router.redirect_slashes = False
     app.state.services = services
     retention = CommandRetention(pool, clock)
-    runs = [wakeups.run, tail.run, journal_tail.run, live.run, services.get(Sweeper).run, retention.run]
+    runs = [standing.run, wakeups.run, tail.run, journal_tail.run, live.run, services.get(Sweeper).run, retention.run]
     return Edge(app, live, tail, log, runs)
 
 
@@ -186,6 +191,11 @@ async def serve(settings: EdgeSettings, outside: Outside) -> None:
         with suppress(asyncio.CancelledError):
             await running
         await edge.close()
+
+
+def _end_followers(tail: LogTail, live: LiveSync) -> None:
+    tail.end_followers()
+    live.close()
 
 
 def _routes(settings: EdgeSettings, live: LiveSync) -> list[BaseRoute]:

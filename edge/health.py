@@ -33,6 +33,8 @@ class EdgeHealth:
             head = await asyncio.wait_for(self._reader.head(), _ANSWER_WITHIN_S)
         except (TimeoutError, *DATABASE_ERRORS) as error:
             return {"ready": False, "reason": f"the log does not answer: {error!r}"}
+        if head.suspended:
+            return {"ready": False, "reason": head.suspended}
         behind = max(head.position - self._tail.position, 0)
         stuck_s = self._stuck_s(behind)
         reason = f"the tail has stood still for {stuck_s:.0f} s" if stuck_s > STUCK_AFTER_S else None

@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from edge.responses import failure
@@ -81,16 +82,19 @@ def _preflight(headers: Headers) -> Response:
 
 
 class Maintenance:
-    """While the switch is on everything but the probes answers 503."""
+    """While the switch is on everything but the probes answers 503, and no socket is opened."""
 
     def __init__(self, app: ASGIApp, closed: Callable[[], bool]) -> None:
         self.app = app
         self.closed = closed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        shut = scope["type"] == "http" and scope["path"] not in PROBES and self.closed()
-        answer = failure(scope["path"], 503, "Service Unavailable") if shut else self.app
-        await answer(scope, receive, send)
+        if scope["type"] not in ("http", "websocket") or scope["path"] in PROBES or not self.closed():
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await WebSocketClose()(scope, receive, send)
+        else:
+            await failure(scope["path"], 503, "Service Unavailable")(scope, receive, send)
 
 
 class CrashAnswers:

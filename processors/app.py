@@ -17,8 +17,10 @@ from processors.inbox import Inbox
 from processors.lag import Health, Watch
 from processors.projector import Projector
 from processors.sources import LogSource
+from producers.eventlog import epochs
 from producers.eventlog.reader import LogReader
 from readmodels import engine
+from readmodels.engine import LogBehind
 from readmodels.workers import SUMMARIES
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 LOGGER = structlog.get_logger()
 
 TOPIC_POLL_S = 0.5
+SUSPENDED_POLL_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,30 @@ class Processors:
         self._settings = settings
         self._pool = pool
         self._clock = clock
+        self._waiting_for = "Postgres and the topic"
         self._watch: Watch | None = None
 
     def health(self) -> Health:
-        return self._watch.health if self._watch else Health(False, 0, 0.0, "waiting for Postgres and the topic")
+        return self._watch.health if self._watch else Health(False, 0, 0.0, f"waiting for {self._waiting_for}")
 
     async def run(self) -> None:
         """Until cancelled; raises when the log is behind (DESIGN I2) or Faust gives up."""
+        await self._until_resumed()
+        try:
+            await self._run()
+        except* LogBehind as behind:
+            await epochs.suspend(self._pool, str(behind.exceptions[0]))
+            raise
+
+    async def _until_resumed(self) -> None:
+        """While the log is suspended nothing is projected (ADR 11); the health says why."""
+        reader = LogReader(self._pool)
+        while reason := (await reader.head()).suspended:
+            self._waiting_for = reason
+            await asyncio.sleep(SUSPENDED_POLL_S)
+        self._waiting_for = "Postgres and the topic"
+
+    async def _run(self) -> None:
         await engine.prepare(self._pool, SUMMARIES)
         topic = self._settings.topic_prefix + SUMMARIES.topic
         partitions = await wait_for_topic(self._settings.brokers, topic)

@@ -93,7 +93,9 @@ class Watch:
     async def look(self) -> Health:
         """Checkpoints are read first: an event that one of them covers is applied, whatever happens meanwhile."""
         checkpoints = dict.fromkeys(range(self._partitions), 0) | await self._projector.checkpoints()
-        head = (await self._reader.head()).position
+        _, head, suspended = await self._reader.head()
+        if suspended:
+            raise LogBehind(suspended)
         if max(checkpoints.values()) > head:
             raise LogBehind(
                 f"{self._projector.view.name} has applied {max(checkpoints.values())}, the log ends at {head}"

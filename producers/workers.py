@@ -12,7 +12,14 @@ from producers.eventlog.commands import Decider
 from schemas import sanitiser
 from schemas.events import NewEvent, OpenEvent, Payload, Recorded
 from schemas.names import CONTROL_CHARACTERS, WORKER, worker_id_of
-from schemas.workers import WorkerRequestReceived, WorkerResponse, WorkerStarted, WorkerStopped
+from schemas.workers import (
+    ERASED_START,
+    WorkerErased,
+    WorkerRequestReceived,
+    WorkerResponse,
+    WorkerStarted,
+    WorkerStopped,
+)
 
 Status = Literal["starting", "running", "stopping", "stopped", "failed"]
 DEFAULT_ADAPTER: Final = "in_memory"
@@ -72,7 +79,11 @@ class StopWorker(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
-Command = CreateWorker | AppendEvent | SendRequest | StopWorker
+class EraseWorker(msgspec.Struct, frozen=True):
+    """What was written into the stream until now is going to be erased (ADR 12)."""
+
+
+Command = CreateWorker | AppendEvent | SendRequest | StopWorker | EraseWorker
 
 
 def decide(worker: Worker | None, command: Command, _now: datetime) -> list[NewEvent]:
@@ -83,6 +94,8 @@ def decide(worker: Worker | None, command: Command, _now: datetime) -> list[NewE
             raise NotFound("no such worker")
         case StopWorker():
             return [] if worker.status == "stopped" else [WorkerStopped(reason=command.reason or "stop_requested")]
+        case EraseWorker():
+            return [WorkerErased()]
         case AppendEvent():
             return [_ingest(worker, command)]
         case SendRequest():
@@ -95,6 +108,8 @@ def evolve(worker: Worker | None, event: Recorded) -> Worker:
     if event.type == WorkerStarted.type and event.version > 0:
         return _started(worker, event)
     assert worker is not None, "a worker's first event is worker.started"
+    if event.type == WorkerErased.type and event.version > 0:
+        return _described(worker, ERASED_START)
     if event.type == WorkerStopped.type:
         return msgspec.structs.replace(worker, status="stopped", stopped_at=at, updated_at=at, last_heartbeat_at=at)
     requests = worker.requests + (event.type == WorkerRequestReceived.type and event.version > 0)
@@ -161,7 +176,7 @@ def _echo(worker: Worker, command: SendRequest) -> list[NewEvent]:
 
 def _started(worker: Worker | None, event: Recorded) -> Worker:
     at = event.recorded_at
-    payload = event.payload
+    payload = event.payload or ERASED_START
     return Worker(
         worker_id=worker_id_of(event.stream),
         owner=event.owner,
@@ -174,6 +189,12 @@ def _started(worker: Worker | None, event: Recorded) -> Worker:
         updated_at=at,
         last_heartbeat_at=at,
     )
+
+
+def _described(worker: Worker, start: Payload) -> Worker:
+    """The same worker with what people wrote about it replaced."""
+    written = {name: start[name] for name in ("adapter", "workspace_ref", "codex_home_ref", "metadata")}
+    return msgspec.structs.replace(worker, **written)
 
 
 def _require_running(worker: Worker) -> None:

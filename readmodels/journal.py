@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from schemas import canonical_json, sql_files
+from schemas.history import Epoch, History
 
 if TYPE_CHECKING:
     import asyncpg
@@ -87,6 +89,12 @@ class JournalReader:
         """The topic's last watermark, or what its first row will follow."""
         watermark: int = await self._pool.fetchval(SQL["head"], topic)
         return watermark
+
+    async def histories(self) -> dict[str, History]:
+        """The epochs of each topic's watermarks; a topic that was never restored has none here."""
+        rows = await self._pool.fetch(SQL["histories"])
+        of_topic = groupby(rows, lambda row: row["topic"])
+        return {topic: History([Epoch(*row[1:]) for row in epochs]) for topic, epochs in of_topic}
 
     async def floor(self, topic: str, owner: str, horizon: datetime) -> int:
         """Watermark of the owner's newest row that is older than the horizon; 0 if none."""

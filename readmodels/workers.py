@@ -11,7 +11,7 @@ from readmodels.engine.views import Document, View
 from schemas import names, sql_files
 from schemas.events import Payload, Recorded
 from schemas.times import iso6
-from schemas.workers import WorkerStarted, WorkerStopped
+from schemas.workers import ERASED_START, WorkerErased, WorkerStarted, WorkerStopped
 
 if TYPE_CHECKING:
     from asyncpg import Pool
@@ -88,18 +88,19 @@ def _lifecycle(summary: Summary, event: Recorded, now: str) -> Summary:
     """Clients' own events have version 0 (ADR 3): their `worker.stopped` stops, their `worker.started` says nothing."""
     match event.type, event.version:
         case WorkerStarted.type, WorkerStarted.version:
-            return _started(summary, event.payload)
+            started = msgspec.structs.replace(summary, status="running", stopped_at=None)
+            return _described(started, event.payload or ERASED_START)
+        case WorkerErased.type, WorkerErased.version:
+            return _described(summary, ERASED_START)
         case WorkerStopped.type, _:
             return msgspec.structs.replace(summary, status="stopped", stopped_at=now)
     return summary
 
 
-def _started(summary: Summary, payload: Payload) -> Summary:
-    """New or reattached: running, as its payload describes it (DEC-51)."""
+def _described(summary: Summary, payload: Payload) -> Summary:
+    """As a `worker.started` describes it, the first one or of a reattachment (DEC-51)."""
     return msgspec.structs.replace(
         summary,
-        status="running",
-        stopped_at=None,
         adapter=payload["adapter"],
         workspace_ref=payload["workspace_ref"],
         codex_home_ref=payload["codex_home_ref"],

@@ -1,11 +1,15 @@
 """Events as the log keeps them: what a decider returns, and what everybody reads afterwards."""
 
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import msgspec
 
+from schemas import hashing
+
 Payload = dict[str, Any]
+
+_OF_NOTHING: Final = hashing.digest({})
 
 
 class NewEvent(Protocol):
@@ -59,3 +63,8 @@ class Recorded(msgspec.Struct, frozen=True):
     digest: bytes
     headers: dict[str, str]
     recorded_at: datetime
+
+    @property
+    def erased(self) -> bool:
+        """Whether the payload is gone; the digest is still of what it was (ADR 12)."""
+        return not self.payload and self.digest != _OF_NOTHING

@@ -27,6 +27,14 @@ class Place(NamedTuple):
     epoch: int
 
 
+class Origin(NamedTuple):
+    """Which event a record is of: two histories of a log may use one position, but not for the same event."""
+
+    stream: str
+    seq: int
+    recorded_at: str
+
+
 class NotARelayRecord(ValueError):
     """A record without the headers that the relay always writes."""
 
@@ -58,6 +66,20 @@ def place(record_headers: Iterable[tuple[str, bytes]]) -> Place:
         return Place(*(int(found[name]) for name in ("oa_position", "oa_prev", "oa_seq", "oa_epoch")))
     except (KeyError, ValueError) as error:
         raise NotARelayRecord(f"not written by the relay: {error!r}") from error
+
+
+def origin(record_headers: Iterable[tuple[str, bytes]]) -> Origin:
+    """Whose record this is; raises NotARelayRecord."""
+    found = dict(record_headers)
+    try:
+        return Origin(found["ce_subject"].decode(), int(found["oa_seq"]), found["ce_time"].decode())
+    except (KeyError, ValueError) as error:
+        raise NotARelayRecord(f"not written by the relay: {error!r}") from error
+
+
+def origin_of(event: Recorded) -> Origin:
+    """What `origin` finds in the record of an event."""
+    return Origin(event.stream, event.seq, iso6(event.recorded_at))
 
 
 def event(value: bytes, record_headers: Iterable[tuple[str, bytes]]) -> Recorded:

@@ -16,6 +16,7 @@ from edge.sync.settings import SyncSettings
 from edge.sync.topics import Follows, Page, Receive
 from edge.sync.updates import Update
 from schemas import names
+from schemas.history import History
 
 EVENTS, SUMMARIES = names.WORKER_EVENTS, names.WORKER_SUMMARIES
 ME, SOMEBODY_ELSE = "user:41", "user:42"
@@ -34,6 +35,7 @@ class MemoryTopic:
     def __init__(self, topic: str = EVENTS, *, first: int = 1) -> None:
         self.topic = topic
         self.position = first - 1
+        self.history = History([])
         self._first = first
         self._rows: list[Row] = []
         self._followers: list[tuple[Follows, Receive]] = []

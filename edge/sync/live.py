@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import structlog
 from starlette.routing import BaseRoute
@@ -26,6 +26,7 @@ from readmodels.journal import JournalReader
 from readmodels.journal_tail import JournalTail
 from schemas import names
 from schemas.cancellation import raise_if_cancelled
+from schemas.history import History
 
 Revoked = Callable[[Collection[str]], Awaitable[Collection[str]]]
 """Which of these owners may no longer read."""
@@ -51,13 +52,18 @@ def sources(
     journal_reader: JournalReader,
     journal_tail: JournalTail,
     settings: SyncSettings,
+    histories: Mapping[str, History],
     now: Clock = system_clock,
 ) -> list[TopicSource]:
-    """All topics; `journal_tail` has to follow all but the log's."""
-    documents = [topic for topic in names.SYNC_TOPICS if topic != names.WORKER_EVENTS]
+    """All topics; `journal_tail` has to follow all but the log's. `histories` are by topic, where there is one."""
+    horizon, unbroken = settings.horizon, History([])
     return [
-        LogTopic(log_reader, log_tail, now, settings.horizon),
-        *(DocumentTopic(topic, journal_reader, journal_tail, now, settings.horizon) for topic in documents),
+        LogTopic(log_reader, log_tail, now, horizon, histories.get(names.WORKER_EVENTS, unbroken)),
+        *(
+            DocumentTopic(topic, journal_reader, journal_tail, now, horizon, histories.get(topic, unbroken))
+            for topic in names.SYNC_TOPICS
+            if topic != names.WORKER_EVENTS
+        ),
     ]
 
 

@@ -13,6 +13,7 @@ from readmodels.journal import JournalReader, JournalRow
 from readmodels.journal_tail import JournalTail
 from schemas import names
 from schemas.events import Recorded
+from schemas.history import History
 
 Follows = Callable[[str], bool]
 Receive = Callable[[list[tuple[str, Update]], int], None]
@@ -43,6 +44,10 @@ class TopicSource(Protocol):
     async def floor(self, owner: str) -> int:
         """Watermark of the owner's newest row beyond the retention horizon, 0 if none (SD-2)."""
 
+    @property
+    def history(self) -> History:
+        """The epochs of the topic's watermarks."""
+
     def follow(self, follows: Follows, receive: Receive) -> Callable[[], None]:
         """Hand rows of the owners that are followed, with their owner, and the position after them to `receive`."""
 
@@ -52,7 +57,8 @@ class LogTopic:
 
     topic = names.WORKER_EVENTS
 
-    def __init__(self, reader: LogReader, tail: LogTail, now: Clock, horizon: timedelta) -> None:
+    def __init__(self, reader: LogReader, tail: LogTail, now: Clock, horizon: timedelta, history: History) -> None:
+        self.history = history
         self._reader = reader
         self._tail = tail
         self._now = now
@@ -83,7 +89,10 @@ class LogTopic:
 class DocumentTopic:
     """A topic of documents: watermark = the journal's counter."""
 
-    def __init__(self, topic: str, reader: JournalReader, tail: JournalTail, now: Clock, horizon: timedelta) -> None:
+    def __init__(
+        self, topic: str, reader: JournalReader, tail: JournalTail, now: Clock, horizon: timedelta, history: History
+    ) -> None:
+        self.history = history
         self.topic = topic
         self._reader = reader
         self._tail = tail
@@ -121,10 +130,15 @@ class Start(NamedTuple):
 
 
 async def start(source: TopicSource, owner: str, cursor: int | None, *, zero_is_no_cursor: bool) -> Start | StaleTopic:
-    """What an explicit cursor, or none, means for this owner now (sync §9, §15.3; SD-1, SD-2, SD-5)."""
+    """What an explicit cursor, or none, means for this owner now (sync §9, §15.3; SD-1, SD-2, SD-5).
+
+    Whoever was served rows that a restore lost is told so, like somebody whose rows are no longer kept (ADR 11).
+    """
     floor = await source.floor(owner)
     if cursor is None or (cursor == 0 and zero_is_no_cursor):
         return Start(floor)
+    if (began_after := source.history.began_after_loss_of(cursor)) is not None:
+        return StaleTopic(source.topic, cursor, max(floor, began_after))
     if cursor > source.position and cursor > await source.head():
         return Start(floor, beyond_head=True)
     return StaleTopic(source.topic, cursor, floor) if cursor < floor else Start(cursor)

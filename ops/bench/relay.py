@@ -22,6 +22,7 @@ from producers.relay.plan import Start
 from producers.relay.settings import RelaySettings
 from producers.relay.topics import ensure_topics
 from schemas import kafka_records
+from schemas.history import Epoch, History
 from schemas.names import KAFKA_TOPICS, WORKER, worker_id_of
 
 EVENTS = 30_000
@@ -63,7 +64,7 @@ async def _records(pool: "asyncpg.Pool[Any]", settings: RelaySettings) -> list[O
     """What the relay will send, made beforehand: the other side only sends."""
     partitions = [TopicPartition(TOPIC, number) for number in range(settings.partitions)]
     nothing = dict.fromkeys(partitions, 0)
-    chain = Chain(Start(nothing, nothing), 1, {WORKER: TOPIC}, {TOPIC: settings.partitions})
+    chain = Chain(Start(nothing, nothing), History([Epoch(1, 0, 0)]), {WORKER: TOPIC}, {TOPIC: settings.partitions})
     return list(chain.records(await LogReader(pool).read_all(0, EVENTS)))
 
 

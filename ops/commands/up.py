@@ -19,7 +19,7 @@ from ops.settings import DEFAULTS, Settings, StackSettings, of_this_process
 from ops.stack import account, leftovers, local, secrets, state
 from ops.stack.processes import Log, StackError
 from ops.stack.state import StackState
-from ops.stack.supervisor import Supervisor, migrated
+from ops.stack.supervisor import Supervisor, migrated, suspension
 
 COLOURS = {"postgres": "blue", "kafka": "magenta", "redis": "red", "edge": "green", "relay": "yellow", "oa": "bold"}
 LOG_NAME = "stack.log"
@@ -57,12 +57,14 @@ async def _attached(settings: Settings, worker: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
-    async def prepare(dsn: str) -> None:
+    async def prepare(dsn: str) -> str | None:
         await migrated(dsn, stack.first_position)
         await account.ensure(dsn, stack.data, settings.local_email)
+        return await suspension(dsn)
 
     def welcome_them() -> None:
-        for line in welcome(stack.port, stack.data):
+        found = state.read(stack.data)
+        for line in welcome(stack.port, stack.data, found.step if found else ""):
             log("oa", line)
 
     environment = local.environment(settings.values.environment, stack)
@@ -104,7 +106,8 @@ def _detached(stack: StackSettings, worker: bool) -> None:
         supervisor.terminate()
         supervisor.wait()
         raise
-    for line in welcome(stack.port, stack.data):
+    found = state.read(stack.data)
+    for line in welcome(stack.port, stack.data, found.step if found else ""):
         screen.print(line, markup=False, soft_wrap=True)
 
 
@@ -131,10 +134,12 @@ def _why(data: Path, failed: StackState | None) -> str:
     return "\n".join(lines[-5:]).removeprefix("oa: ") or f"ended without a word; see {data / LOG_NAME}"
 
 
-def welcome(port: int, data: Path) -> list[str]:
+def welcome(port: int, data: Path, suspended: str = "") -> list[str]:
     """What somebody who has just started the stack wants to know."""
     address = f"http://127.0.0.1:{port}"
     oa, where = _as_typed(), "" if data == Path(DEFAULTS["OA_DATA_DIR"]).absolute() else f" --data {data}"
+    if suspended:
+        return [f"the log is suspended: {suspended}", f"go on with: {oa} log recover{where}"]
     return [
         f"ready: {address}",
         f"sign in:   ask for a code for any address, then read it at {address}/dev/mailbox",

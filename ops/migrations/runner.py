@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from producers.eventlog import log
+from producers.eventlog import epochs, log
 from readmodels import engine, journal
 from readmodels.workers import SUMMARIES
 from schemas import sql_files
@@ -32,6 +32,7 @@ async def migrate(connection: "Connection", *, first_position: int = 1, folder: 
         for name, statements in waiting.items():
             await _apply(connection, name, statements, first_position)
         await log.install(connection)
+        await epochs.install(connection)
         await journal.install(connection)
         for view in VIEWS:
             await engine.create(connection, view)

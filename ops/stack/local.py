@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ops.settings import StackSettings
@@ -161,6 +161,17 @@ def _makes_progress(port: int) -> Callable[[], Awaitable[bool]]:
         return (await health.ask(port)).ready
 
     return ready
+
+
+def answering(program: Program, ports: Ports) -> Program:
+    """One of ours that is only waited for until it tells its health, whatever that is."""
+    port = health_port(program.name, ports)
+    assert port is not None
+
+    async def answers() -> bool:
+        return await health.ask(port) is not health.UNREACHABLE
+
+    return replace(program, ready=answers)
 
 
 def health_port(name: str, ports: Ports) -> int | None:

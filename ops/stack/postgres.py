@@ -133,6 +133,18 @@ class Postgres:
         self._initdb(fresh)
         fresh.rename(self.plan.home / "data")
 
+    def adopt(self, backup: Path) -> None:
+        """Take a base backup for the cluster. The server recovers it and goes on in a new timeline (ADR 11)."""
+        fresh = self.plan.home / "data.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.copytree(backup, fresh)
+        (fresh / "recovery.signal").touch()
+        with (fresh / "postgresql.auto.conf").open("a", encoding="utf-8") as settings:
+            settings.write("restore_command = 'false'\n")
+        for path in (fresh, *fresh.rglob("*")):
+            self._give_away(path)
+        fresh.rename(self.plan.home / "data")
+
     def _give_away(self, folder: Path) -> None:
         if self.plan.owner is not None:
             os.chown(folder, self.plan.owner.uid, self.plan.owner.gid)

@@ -32,7 +32,7 @@ class StackState:
     port: int
     phase: Phase = "starting"
     step: str = ""
-    """What it is doing while it starts, or why it failed."""
+    """What it is doing while it starts, why it failed, or why the log is suspended although it runs."""
     processes: tuple[Running, ...] = field(default=())
 
     @property

@@ -14,9 +14,10 @@ from ops.stack import leftovers, local, pids, ports, secrets, state
 from ops.stack.local import Ports, Services
 from ops.stack.processes import Log, Program, StackError, Supervised
 from ops.stack.state import Phase, Running, StackState
+from producers.eventlog import epochs
 
-Prepare = Callable[[str], Awaitable[None]]
-"""Work that needs the tables and comes before our processes; gets the DSN."""
+Prepare = Callable[[str], Awaitable[str | None]]
+"""Work that needs the tables and comes before our processes; gets the DSN, tells why the log is suspended, if it is."""
 
 
 class Supervisor:
@@ -42,6 +43,7 @@ class Supervisor:
         self._log = log
         self._prepare = prepare
         self._ready = ready
+        self._suspended = ""
         self._state = StackState(supervisor=me, port=settings.port)
         self._started: list[list[Supervised]] = []
 
@@ -63,7 +65,7 @@ class Supervisor:
 
     async def _run(self, stop: asyncio.Event) -> None:
         if await _unless(stop, self._start()):
-            self._note("ready", "")
+            self._note("ready", self._suspended)
             self._ready()
             await _unless(stop, _together(*(one.keep_running() for group in self._started for one in group)))
 
@@ -73,7 +75,9 @@ class Supervisor:
         group: list[Supervised] = []
         self._started.append(group)
         await _together(self._start_postgres(group), self._start_kafka(group), self._start_redis(group))
-        await self._prepare(self._services.postgres.dsn())
+        if suspended := await self._prepare(self._services.postgres.dsn()):
+            self._suspended = suspended
+            self._ours = [local.answering(program, Ports(self._settings.port)) for program in self._ours]
         await self._start_ours()
         for program in self._last:
             await self._start_dispensable(program)
@@ -133,6 +137,16 @@ class Supervisor:
         running = tuple(Running(one.program.name, one.pid, one.ready) for group in self._started for one in group)
         self._state = replace(self._state, phase=phase, step=step, processes=running)
         self._state.write(self._settings.data)
+
+
+async def suspension(dsn: str) -> str | None:
+    """Why the log is suspended, if it is (ADR 11); our processes then start, refuse to work, and say so."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await epochs.check_server(connection)
+        return await epochs.suspension(connection)
+    finally:
+        await connection.close()
 
 
 async def migrated(dsn: str, first_position: int) -> list[str]:

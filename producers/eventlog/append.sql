@@ -2,7 +2,8 @@
 -- One batch of decided commands, one transaction. A column of the batch is one text, its values joined by 0x1F, because
 -- asyncpg checks every array element (STACK §10); integer columns are written '{1,2,3}'. The order streams, commands,
 -- log_head, checks, events is what keeps two batches from deadlocking and makes plain comparisons safe: whoever holds
--- log_head is the only writer, so a version read after it cannot change any more. OA001: a version did not match.
+-- log_head is the only writer, so a version read after it cannot change any more. OA001: a version did not match; OA002:
+-- the log is suspended (ADR 11).
 create or replace function log_append(
     at timestamptz,
     w_stream text, w_expected text, w_seq text, w_kind text, w_owner text, w_state text, w_state_version text,
@@ -53,7 +54,10 @@ begin
                       string_to_array(c_answer, d)) as t(scope, key, fingerprint, answer);
     end if;
 
-    update log_head set position = position + e_count returning position - e_count into base;
+    update log_head set position = position + e_count where suspended is null returning position - e_count into base;
+    if base is null then
+        raise exception 'the log is suspended: %', (select suspended from log_head) using errcode = 'OA002';
+    end if;
 
     if r_stream <> '' then
         perform 1

@@ -44,6 +44,7 @@ _ATTEMPTS_ALONE = 10
 _CACHED_STREAMS = 20_000
 _CACHED_COMMANDS = 50_000
 _STREAM_MOVED = "OA001"
+_SUSPENDED = "OA002"
 _CONFLICTS = frozenset({_STREAM_MOVED, "23505", "40001", "40P01"})
 _UNREACHABLE_CLASSES = ("08", "53", "57", "58")
 
@@ -144,7 +145,7 @@ class EventLog:
 
     async def _settle_refusal(self, waiting: list[Waiting], error: asyncpg.PostgresError) -> None:
         _LOGGER.error("the log refused a batch", error=repr(error), submissions=len(waiting))
-        if (error.sqlstate or "").startswith(_UNREACHABLE_CLASSES):
+        if (error.sqlstate or "").startswith(_UNREACHABLE_CLASSES) or error.sqlstate == _SUSPENDED:
             return self._give_up(waiting, LogUnavailable(repr(error)))
         return await self._isolate(waiting, error)
 
@@ -250,10 +251,11 @@ async def _heads_of(
     connection: Connection, rows: Sequence[Any], submissions: list[Submission]
 ) -> dict[str, StreamHead]:
     deciders = {submission.stream: submission.decider for submission in submissions}
-    return {row["stream"]: await _head_of(connection, row, deciders[row["stream"]]) for row in rows}
+    return {row["stream"]: await head_of(connection, row, deciders[row["stream"]]) for row in rows}
 
 
-async def _head_of(connection: Connection, row: Any, decider: Decider[Any, Any]) -> StreamHead:
+async def head_of(connection: Connection, row: Any, decider: Decider[Any, Any]) -> StreamHead:
+    """A row of `streams`, its state refolded when an older release wrote it; raises NewerState."""
     if row["state_version"] > decider.state_version:
         raise NewerState(f"{row['stream']} has state version {row['state_version']}")
     if row["state_version"] == decider.state_version:

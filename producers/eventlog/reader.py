@@ -15,10 +15,11 @@ _LOG_TOPIC_KINDS = frozenset({"worker"})
 
 
 class Head(NamedTuple):
-    """The log's newest position and the epoch it belongs to (DESIGN I2)."""
+    """The log's newest position and its epoch; `suspended` tells why nobody may go on from there (DESIGN I2)."""
 
     epoch: int
     position: int
+    suspended: str | None = None
 
 
 class OwnerPage(NamedTuple):
@@ -56,6 +57,10 @@ class LogReader:
         """Events with `position > after`, at most `limit`."""
         return _recorded(await self._pool.fetch(_SQL["read_all"], after, limit))
 
+    async def read_these(self, positions: Sequence[int]) -> list[Recorded]:
+        """The events at these positions, ascending; those that the log lacks are left out."""
+        return _recorded(await self._pool.fetch(_SQL["read_these"], positions))
+
     async def read_stream(self, stream: str, after: int, limit: int) -> list[Recorded]:
         """Events of one stream with `seq > after`, at most `limit`."""
         return _recorded(await self._pool.fetch(_SQL["read_stream"], stream, after, limit))
@@ -70,7 +75,7 @@ class LogReader:
     async def head(self) -> Head:
         row = await self._pool.fetchrow(_SQL["head"])
         assert row is not None, "log_head has one row"
-        return Head(row["epoch"], row["position"])
+        return Head(*row)
 
     async def floor(self, owner: str, kind: str, horizon: datetime) -> int:
         """Position of the owner's newest event older than the minute of `horizon`; 0 if none (sync §15.3, SD-2).

@@ -3,6 +3,11 @@
 select position, kind, stream, seq, type, version, owner, payload, digest, headers, recorded_at
   from events where position > $1 order by position limit $2
 
+-- name: read_these
+-- primary key
+select position, kind, stream, seq, type, version, owner, payload, digest, headers, recorded_at
+  from events where position = any($1::bigint[]) order by position
+
 -- name: read_stream
 -- unique (stream, seq)
 select position, kind, stream, seq, type, version, owner, payload, digest, headers, recorded_at
@@ -18,7 +23,7 @@ select h.position as head, e.*
   ) e on true
 
 -- name: head
-select epoch, position from log_head
+select epoch, position, suspended from log_head
 
 -- name: recorded_at
 -- primary key

@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 from producers.relay.plan import Start
 from schemas import avro, kafka_records
 from schemas.events import Recorded
+from schemas.history import History
 from schemas.kafka_records import Headers
 from schemas.names import kafka_key
 from schemas.partitioning import partition_of
@@ -25,10 +26,12 @@ class OutgoingRecord(NamedTuple):
 class Chain:
     """Gives each event its partition and `oa_prev`; leaves out what its partition has, and kinds without a topic."""
 
-    def __init__(self, start: Start, epoch: int, topics: Mapping[str, str], partitions: Mapping[str, int]) -> None:
+    def __init__(
+        self, start: Start, history: History, topics: Mapping[str, str], partitions: Mapping[str, int]
+    ) -> None:
         self._published = start.published
         self._last = dict(start.last)
-        self._epoch = epoch
+        self._history = history
         self._topics = topics
         self._partitions = partitions
 
@@ -46,7 +49,8 @@ class Chain:
                     yield self._record(partition, key, event)
 
     def _record(self, partition: TopicPartition, key: bytes, event: Recorded) -> OutgoingRecord:
-        headers = kafka_records.headers(event, previous=self._last[partition], epoch=self._epoch)
+        epoch = self._history.epoch_of(event.position)
+        headers = kafka_records.headers(event, previous=self._last[partition], epoch=epoch)
         self._last[partition] = event.position
         return OutgoingRecord(partition, key, avro.encode(event), headers, int(event.recorded_at.timestamp() * 1000))
 

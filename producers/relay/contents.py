@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from producers.relay.plan import Contents
 from schemas import kafka_records
-from schemas.kafka_records import Place
+from schemas.kafka_records import Headers
 
 _FIRST_STEP: Final = 8
 _FETCH_WAIT_MS: Final = 5
@@ -31,29 +31,30 @@ async def _contents(consumer: Any, partition: TopicPartition, begin: int, end: i
     last = await _last(consumer, partition, begin, end)
     if last is None:
         return None
-    first = await _read(consumer, partition, begin, end, only_first=True)
-    return Contents(first or last, last, trimmed=begin > 0)
+    first = await _read(consumer, partition, begin, end, only_first=True) or last
+    place, origin = kafka_records.place, kafka_records.origin
+    return Contents(place(first), place(last), begin > 0, origin(last))
 
 
-async def _last(consumer: Any, partition: TopicPartition, begin: int, end: int) -> Place | None:
+async def _last(consumer: Any, partition: TopicPartition, begin: int, end: int) -> Headers | None:
     """Looks further and further back: fencing leaves offsets that hold no record."""
     step = _FIRST_STEP
     while (start := max(begin, end - step)) < end:
-        if place := await _read(consumer, partition, start, end, only_first=False):
-            return place
+        if headers := await _read(consumer, partition, start, end, only_first=False):
+            return headers
         if start == begin:
             break
         step *= _FIRST_STEP
     return None
 
 
-async def _read(consumer: Any, partition: TopicPartition, start: int, end: int, *, only_first: bool) -> Place | None:
-    """The first or the last record with an offset in `start`..`end` - 1."""
+async def _read(consumer: Any, partition: TopicPartition, start: int, end: int, *, only_first: bool) -> Headers | None:
+    """The headers of the first or the last record with an offset in `start`..`end` - 1."""
     consumer.seek(partition, start)
-    place = None
-    while await consumer.position(partition) < end and not (place and only_first):
+    headers = None
+    while await consumer.position(partition) < end and not (headers is not None and only_first):
         fetched = await consumer.getmany(partition, timeout_ms=_FETCH_WAIT_MS, max_records=1 if only_first else None)
         for record in fetched.get(partition, ()):
             if record.offset < end:
-                place = kafka_records.place(record.headers)
-    return place
+                headers = list(record.headers)
+    return headers

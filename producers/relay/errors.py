@@ -2,7 +2,9 @@
 
 RelayError
 ├── Refusal                    stays until somebody repairs something; the process is not ready and says why
+│   ├── LogSuspended           somebody found the log behind what was seen of it (ADR 11)
 │   ├── LogBehindPublication   Kafka has what the log does not have (DESIGN I2)
+│   │   └── LogRewritten       Kafka has another event at a position than the log
 │   ├── TopicIncomplete        a partition begins in the middle of its chain
 │   └── FencingUnavailable     this aiokafka lacks what fencing needs
 ├── BrokerUnresponsive         Kafka took too long
@@ -19,12 +21,19 @@ class Refusal(RelayError):
     pass
 
 
+class LogSuspended(Refusal):
+    pass
+
+
 class LogBehindPublication(Refusal):
-    def __init__(self, where: str, published: tuple[int, int], head: tuple[int, int]) -> None:
+    pass
+
+
+class LogRewritten(LogBehindPublication):
+    def __init__(self, topic: str, partition: int, position: int) -> None:
         super().__init__(
-            f"the log ends at position {head[1]} of epoch {head[0]}, but {where} is at position {published[1]} of "
-            f"epoch {published[0]}: the log is older than what was published. Restore the newer log, or start a new "
-            "epoch above everything published"
+            f"partition {partition} of {topic} has another event at position {position} than the log, which was "
+            "restored and went on without it. `oa log recover` shows what was lost and begins a new epoch"
         )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _SQL = sql_files.load(__file__)
 _CANDIDATE_POLL_S: Final = 0.5
+_APPLICATION: Final = "oa relay leader"
 
 
 @asynccontextmanager
@@ -31,7 +32,7 @@ async def leadership(settings: RelaySettings, waiting: Callable[[], None]) -> As
         timeout=settings.leader_lost_after_s,
         command_timeout=settings.leader_lost_after_s,
         server_settings={
-            "application_name": "oa relay leader",
+            "application_name": _APPLICATION,
             "idle_session_timeout": lost_after_ms,
             "tcp_user_timeout": lost_after_ms,
             "tcp_keepalives_idle": "1",
@@ -46,6 +47,19 @@ async def leadership(settings: RelaySettings, waiting: Callable[[], None]) -> As
         yield connection
     finally:
         connection.terminate()
+
+
+@asynccontextmanager
+async def interregnum(settings: RelaySettings, pool: "asyncpg.Pool[Any]") -> AsyncIterator[None]:
+    """End whoever leads, and let nobody lead while the context lasts."""
+    await pool.execute(_SQL["end_leader"], settings.fencing_id)
+    async with leadership(settings, lambda: None):
+        yield
+
+
+async def has_candidates(pool: "asyncpg.Pool[Any]") -> bool:
+    """Whether a relay runs on this log."""
+    return bool(await pool.fetchval(_SQL["has_candidates"], _APPLICATION))
 
 
 async def keep(connection: "Connection", interval_s: float, beat: Callable[["Connection"], Awaitable[None]]) -> None:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from aiokafka import TopicPartition
 
 from producers.eventlog.reader import Head
-from producers.relay.errors import LogBehindPublication, TopicIncomplete
-from schemas.kafka_records import Place
+from producers.relay.errors import LogBehindPublication, LogRewritten, TopicIncomplete
+from schemas.kafka_records import Origin, Place
 
 
 class Contents(NamedTuple):
@@ -16,6 +16,8 @@ class Contents(NamedTuple):
     first: Place
     last: Place
     trimmed: bool
+    origin: Origin
+    """Of the last record."""
 
 
 class Progress(NamedTuple):
@@ -48,6 +50,16 @@ def plan(
     return Start({partition: max(end, _claimed(progress.get(partition), end)) for partition, end in last.items()}, last)
 
 
+def check_history(contents: Mapping[TopicPartition, Contents | None], origins: Mapping[int, Origin]) -> None:
+    """Each partition ends with an event that the log has at that position; raises LogRewritten.
+
+    `origins` are the log's, by position.
+    """
+    for partition, held in contents.items():
+        if held and origins.get(held.last.position) != held.origin:
+            raise LogRewritten(partition.topic, partition.partition, held.last.position)
+
+
 def _claimed(progress: Progress | None, last: int) -> int:
     """What was written down counts only while the partition has what it had then."""
     return progress.position if progress and last >= progress.last_position else 0
@@ -66,4 +78,7 @@ def _check(head: Head, partition: TopicPartition, held: Contents | None, progres
 def _check_not_ahead(head: Head, where: str, published: tuple[int, int]) -> None:
     epoch, position = published
     if epoch > head.epoch or position > head.position:
-        raise LogBehindPublication(where, published, head)
+        raise LogBehindPublication(
+            f"the log ends at position {head.position} of epoch {head.epoch}, but {where} is at position {position} of "
+            f"epoch {epoch}. Restore the newer log, or let `oa log recover` begin a new epoch above what was published"
+        )

@@ -43,6 +43,11 @@ class Acknowledged:
         self._saved = position
 
 
+async def forget(pool: asyncpg.Pool, topics: Iterable[str]) -> None:
+    """For topics that are about to be thrown away; nobody may lead meanwhile."""
+    await pool.execute(_SQL["forget"], list(topics))
+
+
 async def load(pool: asyncpg.Pool, topics: Iterable[str]) -> dict[TopicPartition, Progress]:
     rows = await pool.fetch(_SQL["load"], list(topics))
     return {

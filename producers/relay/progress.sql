@@ -2,6 +2,9 @@
 -- primary key
 select topic, partition, position, last_position, epoch from relay_progress where topic = any($1::text[])
 
+-- name: forget
+delete from relay_progress where topic = any($1::text[])
+
 -- name: save
 insert into relay_progress (topic, partition, position, last_position, epoch)
 select t.topic, t.partition, t.position, t.last_position, $5

@@ -9,10 +9,11 @@ from typing import Any, Final
 import asyncpg
 import structlog
 
+from producers.eventlog import epochs
 from producers.eventlog.reader import LogReader
 from producers.eventlog.wakeups import Wakeups
 from producers.relay import metrics
-from producers.relay.errors import Refusal
+from producers.relay.errors import LogBehindPublication, Refusal
 from producers.relay.fencing import check_fencing
 from producers.relay.health import Health, Oldest, Pulse
 from producers.relay.leadership import leadership
@@ -99,4 +100,9 @@ class Relay:
 
     async def _lead(self) -> None:
         async with leadership(self._settings, self._pulse.standby) as connection:
-            await Session(self._settings, self._pool, self._wakeup, self._pulse, time.monotonic).run(connection)
+            session = Session(self._settings, self._pool, self._wakeup, self._pulse, time.monotonic)
+            try:
+                await session.run(connection)
+            except LogBehindPublication as refusal:
+                await epochs.suspend(self._pool, str(refusal))
+                raise

@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 from aiokafka import TopicPartition
 
+from producers.eventlog import epochs
 from producers.eventlog.reader import Head, LogReader
 from producers.relay import progress
 from producers.relay.chain import Chain
 from producers.relay.contents import read_contents
-from producers.relay.errors import TopicMissing
+from producers.relay.errors import LogSuspended, TopicMissing
 from producers.relay.fencing import Fence, fenced_producer, take_fence
 from producers.relay.health import Monotonic, Pulse
 from producers.relay.leadership import keep
-from producers.relay.plan import Start, plan
+from producers.relay.plan import Contents, Start, check_history, plan
 from producers.relay.progress import Acknowledged
 from producers.relay.publisher import Publisher
 from producers.relay.racing import first_to_end, within
 from producers.relay.settings import RelaySettings
 from producers.relay.topics import ensure_topics, topics_by_kind
+from schemas.history import History
+from schemas.kafka_records import origin_of
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any]
@@ -55,21 +58,40 @@ class Session:
 
     async def _prepare_and_publish(self) -> None:
         async with within(self._settings.setup_timeout_s, "fencing and looking at the partitions"):
+            await self._standing()
             counts = await ensure_topics(self._settings)
             partitions = [TopicPartition(topic, number) for topic in counts for number in range(counts[topic])]
             fence = await take_fence(self._settings, partitions)
             head, start = await self._where_to_start(partitions)
-        await self._publish(fence, head, start, counts)
+            history = await epochs.history(self._pool)
+        await self._publish(fence, head, start, history, counts)
 
     async def _where_to_start(self, partitions: list[TopicPartition]) -> tuple[Head, Start]:
         """Only after fencing: what the partitions hold does not change any more."""
         contents = await read_contents(self._settings.kafka_bootstrap, partitions)
         written = await progress.load(self._pool, {partition.topic for partition in partitions})
-        head = await self._reader.head()
-        return head, plan(head, contents, written)
+        head = await self._standing()
+        start = plan(head, contents, written)
+        await self._check_history(contents)
+        return head, start
 
-    async def _publish(self, fence: Fence, head: Head, start: Start, counts: Mapping[str, int]) -> None:
-        chain = Chain(start, head.epoch, topics_by_kind(self._settings.topic_prefix), counts)
+    async def _standing(self) -> Head:
+        """The log's head, if one may go on from there."""
+        async with self._pool.acquire() as connection:
+            await epochs.check_server(connection)
+        head = await self._reader.head()
+        if head.suspended:
+            raise LogSuspended(head.suspended)
+        return head
+
+    async def _check_history(self, contents: Mapping[TopicPartition, Contents | None]) -> None:
+        ends = [held.last.position for held in contents.values() if held]
+        check_history(contents, {event.position: origin_of(event) for event in await self._reader.read_these(ends)})
+
+    async def _publish(
+        self, fence: Fence, head: Head, start: Start, history: History, counts: Mapping[str, int]
+    ) -> None:
+        chain = Chain(start, history, topics_by_kind(self._settings.topic_prefix), counts)
         acknowledged = self._acknowledged = Acknowledged(start, head.epoch)
         renew_at = self._clock() + self._settings.renew_after_s
         async with fenced_producer(self._settings, fence) as producer:

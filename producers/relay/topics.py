@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
@@ -27,6 +28,28 @@ async def ensure_topics(settings: RelaySettings) -> dict[str, int]:
         await admin.start()
         await _create(admin, topics, settings)
         return await _partition_counts(admin, topics)
+    finally:
+        await admin.close()
+
+
+async def partitions_of(bootstrap: str, topics: Iterable[str]) -> list[TopicPartition]:
+    """The partitions of those topics that exist."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        described = await admin.describe_topics(list(topics))
+    finally:
+        await admin.close()
+    return [TopicPartition(topic["topic"], part["partition"]) for topic in described for part in topic["partitions"]]
+
+
+async def delete_topics(settings: RelaySettings, topics: Iterable[str]) -> None:
+    """Delete those that exist."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
+    try:
+        await admin.start()
+        if existing := set(topics) & set(await admin.list_topics()):
+            await admin.delete_topics(list(existing))
     finally:
         await admin.close()
 

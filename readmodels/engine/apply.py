@@ -121,6 +121,9 @@ async def _apply(pool: "asyncpg.Pool[Any]", view: View[D], generation: int, batc
 async def _attempt(connection: "Connection", view: View[D], generation: int, batch: Batch) -> Applied | Hole | None:
     """Look, fold, write; None, and nothing written, when somebody else moved a checkpoint in between."""
     seen = await _look(connection, view, generation, batch)
+    newest = max((delivery.event.position for delivery in chain(*batch.values())), default=0)
+    if newest > seen.head:
+        raise LogBehind(f"{view.topic} has position {newest}, the log ends at {seen.head}")
     fresh: dict[int, list[Delivery]] = {}
     for partition, deliveries in batch.items():
         ordered = in_order(partition, deliveries, seen.checkpoints.get(partition, 0))
@@ -142,6 +145,7 @@ class _Seen(Generic[D]):
     checkpoints: dict[int, int]
     rows: dict[Key, Row[D]]
     broken: set[Key]
+    head: int
 
 
 async def _look(connection: "Connection", view: View[D], generation: int, batch: Batch) -> _Seen[D]:
@@ -159,6 +163,7 @@ async def _look(connection: "Connection", view: View[D], generation: int, batch:
             if row["document"] is not None
         },
         {(row["owner"], row["doc_key"]) for row in found if row["broken_from"] is not None},
+        max((row["head"] for row in found), default=0),
     )
 
 

@@ -16,7 +16,8 @@ select partition, position from checkpoints where view = $1 and version = $2 and
 -- name: look
 -- by the primary keys of documents, quarantine and checkpoints; all of one snapshot
 select wanted.owner, wanted.doc_key, wanted.partition, c.position as checkpoint,
-    d.document, d.doc_version, d.last_position, q.position as broken_from
+    d.document, d.doc_version, d.last_position, q.position as broken_from,
+    (select position from log_head) as head
 from unnest($4::text[], $5::text[], $6::int[]) wanted (owner, doc_key, partition)
 left join checkpoints c
     on c.view = $1 and c.version = $2 and c.generation = $3 and c.partition = wanted.partition

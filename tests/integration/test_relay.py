@@ -240,7 +240,7 @@ async def test_a_log_behind_its_publication_is_refused(
     await pool.execute("delete from events where position > 150")
     await pool.execute(f"update log_head set {change}")
     async with running(settings, pool) as relay:
-        await until(lambda: "the log is older than what was published" in relay.health().reason)
+        await until(lambda: "oa log recover" in relay.health().reason)
         assert not relay.health().ready
         await commit(pool, 20)
         refused = sessions_that("refused")

@@ -379,7 +379,7 @@ class Database:
 
     def topics(self, now: datetime | None = None) -> list[TopicSource]:
         parts = (self.log_reader, self.log_tail, self.journal_reader, self.journal_tail)
-        return sources(*parts, SyncSettings(), lambda: now or datetime.now(UTC))
+        return sources(*parts, SyncSettings(), {}, lambda: now or datetime.now(UTC))
 
     async def worker(self, owner: str) -> str:
         """A new worker's stream, with its first event."""

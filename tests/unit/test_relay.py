@@ -16,7 +16,8 @@ from producers.relay.racing import first_to_end
 from producers.relay.settings import RelaySettings
 from schemas import hashing, kafka_records
 from schemas.events import Recorded
-from schemas.kafka_records import NotARelayRecord, Place
+from schemas.history import Epoch, History
+from schemas.kafka_records import NotARelayRecord, Origin, Place
 
 NOON = datetime(2026, 2, 20, 12, 0, 0, 103_104, tzinfo=UTC)
 ZERO, ONE = TopicPartition("oa.workers", 0), TopicPartition("oa.workers", 1)
@@ -39,9 +40,8 @@ def recorded(position: int, worker_id: str = "w", kind: str = "worker", tracepar
 
 
 def holding(*positions: int, epoch: int = 1, trimmed: bool = False, first_previous: int = 0) -> Contents:
-    return Contents(
-        Place(positions[0], first_previous, 1, epoch), Place(positions[-1], positions[0], 9, epoch), trimmed
-    )
+    first, last = Place(positions[0], first_previous, 1, epoch), Place(positions[-1], positions[0], 9, epoch)
+    return Contents(first, last, trimmed, Origin("worker/user:41/w", 9, "2026-02-20T12:00:00.103104Z"))
 
 
 # --- where to start -----------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def test_a_partition_whose_beginning_retention_deleted_is_fine() -> None:
 
 
 def chain(start: Start, partitions: int = 1) -> Chain:
-    return Chain(start, 3, {"worker": "oa.workers"}, {"oa.workers": partitions})
+    return Chain(start, History([Epoch(1, 0, 0), Epoch(3, 2, 4)]), {"worker": "oa.workers"}, {"oa.workers": partitions})
 
 
 def test_each_record_names_the_one_before_it_in_its_partition() -> None:

@@ -1,0 +1,42 @@
+"""Erasing what one owner's people wrote into events: payloads go, digests and the facts' order stay (ADR 12)."""
+
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from producers.eventlog.commands import Decider, Item
+from producers.eventlog.log import EventLog
+from schemas import sql_files
+
+if TYPE_CHECKING:
+    import asyncpg
+
+_SQL = sql_files.load(__file__)
+C = TypeVar("C")
+
+
+class Erasing(NamedTuple, Generic[C]):
+    """How one kind of stream is erased: a command whose event blanks the state, for everybody who folds it."""
+
+    decider: Decider[Any, C]
+    command: C
+
+
+class Erased(NamedTuple):
+    streams: int
+    events: int
+    position: int
+    """Of the last event that tells of it; 0 when there was nothing to erase."""
+
+
+async def erase(pool: "asyncpg.Pool[Any]", log: EventLog, owner: str, kinds: list[Erasing[Any]]) -> Erased:
+    """First each stream is told, so that no state that anybody has cached comes back; then payloads and headers go.
+
+    May be repeated, also after it was broken off.
+    """
+    streams = events = position = 0
+    for decider, command in kinds:
+        for row in await pool.fetch(_SQL["streams_of_owner"], decider.kind, owner):
+            [outcome] = await log.execute(decider, row["stream"], owner, [Item(command, None)])
+            status = await pool.execute(_SQL["blank"], row["stream"], outcome.seq)
+            streams, events = streams + 1, events + int(status.removeprefix("UPDATE "))
+            position = outcome.events[-1].position
+    return Erased(streams, events, position)
