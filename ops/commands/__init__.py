@@ -4,7 +4,7 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    from ops.commands import backup, bench, doctor, log, migrate, relay, serve, status, up
+    from ops.commands import backup, bench, doctor, erase, log, migrate, relay, serve, status, up
 
-    for module in (up, status, doctor, backup, log, relay, serve, migrate, bench):
+    for module in (up, status, doctor, backup, log, relay, erase, serve, migrate, bench):
         module.register(app)

@@ -21,10 +21,13 @@ class Erasing(NamedTuple, Generic[C]):
 
 
 class Erased(NamedTuple):
-    streams: int
+    """What has become of an owner's streams."""
+
+    told: dict[str, int]
+    """By stream the seq of the event that tells of it; what is below has no payload any more."""
     events: int
     position: int
-    """Of the last event that tells of it; 0 when there was nothing to erase."""
+    """Of the last of those events; 0 when there was nothing to erase."""
 
 
 async def erase(pool: "asyncpg.Pool[Any]", log: EventLog, owner: str, kinds: list[Erasing[Any]]) -> Erased:
@@ -32,11 +35,13 @@ async def erase(pool: "asyncpg.Pool[Any]", log: EventLog, owner: str, kinds: lis
 
     May be repeated, also after it was broken off.
     """
-    streams = events = position = 0
+    told: dict[str, int] = {}
+    events = position = 0
     for decider, command in kinds:
         for row in await pool.fetch(_SQL["streams_of_owner"], decider.kind, owner):
             [outcome] = await log.execute(decider, row["stream"], owner, [Item(command, None)])
             status = await pool.execute(_SQL["blank"], row["stream"], outcome.seq)
-            streams, events = streams + 1, events + int(status.removeprefix("UPDATE "))
+            told[row["stream"]] = outcome.seq
+            events += int(status.removeprefix("UPDATE "))
             position = outcome.events[-1].position
-    return Erased(streams, events, position)
+    return Erased(told, events, position)

@@ -15,11 +15,13 @@ from aiokafka.errors import KafkaError
 from prometheus_client import REGISTRY
 
 from ops.stack.postgres import Postgres
+from producers.eventlog import epochs
 from producers.eventlog.reader import LogReader
 from producers.eventlog.wakeups import Wakeups
 from producers.relay.contents import read_contents
 from producers.relay.fencing import check_fencing, fenced_producer, take_fence
 from producers.relay.health import Health
+from producers.relay.refeed import refeed
 from producers.relay.service import Relay, serve
 from producers.relay.settings import RelaySettings
 from producers.relay.topics import ensure_topics
@@ -315,3 +317,43 @@ async def test_the_process_hands_its_health_to_whoever_exposes_it(
     finally:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_refed_topics_have_the_same_records(settings: RelaySettings, pool: Pool, topic: str) -> None:
+    await commit(pool, 500)
+    async with running(settings, pool) as relay:
+        await until_relayed(pool, settings.kafka_bootstrap, topic)
+        before = await topic_contents(settings.kafka_bootstrap, topic)
+        assert await refeed(pool, settings)
+        await until(lambda: not relay.health().ready or relay.health().lag_positions > 0)
+        await until_relayed(pool, settings.kafka_bootstrap, topic)
+    after = await topic_contents(settings.kafka_bootstrap, topic)
+    assert [[record[:5] for record in after[number]] for number in after] == [
+        [record[:5] for record in before[number]] for number in before
+    ]
+
+
+async def test_a_log_that_went_on_from_an_older_state_is_refused_and_suspended(
+    settings: RelaySettings, pool: Pool, topic: str
+) -> None:
+    """Positions were used again for other events: only what they are of tells the histories apart."""
+    await commit(pool, 100, workers=1)
+    async with running(settings, pool):
+        await until_relayed(pool, settings.kafka_bootstrap, topic)
+    await pool.execute("delete from events where position > 50")
+    await pool.execute("update log_head set position = 50")
+    await commit(pool, 200, workers=1)
+    async with running(settings, pool) as relay:
+        await until(lambda: "another event at position 100" in relay.health().reason)
+        assert "another event" in ((await LogReader(pool).head()).suspended or "")
+
+
+async def test_an_epochs_number_travels_with_its_records(settings: RelaySettings, pool: Pool, topic: str) -> None:
+    await commit(pool, 3, workers=1)
+    async with pool.acquire() as connection, connection.transaction():
+        await epochs.begin(connection, above=0)
+    await commit(pool, 2, workers=1)
+    async with running(settings, pool):
+        await until_relayed(pool, settings.kafka_bootstrap, topic)
+    [records] = [records for records in (await topic_contents(settings.kafka_bootstrap, topic)).values() if records]
+    assert [record.place.epoch for record in records] == [1, 1, 1, 2, 2]

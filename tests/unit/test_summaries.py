@@ -8,7 +8,7 @@ from readmodels.workers import SUMMARIES, Summary, apply
 from schemas import canonical_json
 from schemas.events import NewEvent, OpenEvent, Payload
 from schemas.times import iso6
-from schemas.workers import WorkerStarted, WorkerStopped
+from schemas.workers import WorkerErased, WorkerStarted, WorkerStopped
 from tests.worker_events import STARTED, Log, heartbeat
 
 
@@ -124,3 +124,9 @@ def test_two_projections_of_the_same_event_say_the_same() -> None:
     assert says_the_same(summary, msgspec.structs.replace(summary, projected_at="later"))
     assert not says_the_same(summary, msgspec.structs.replace(summary, status="failed"))
     assert not says_the_same(None, summary)
+
+
+def test_an_erased_summary_is_the_same_from_what_was_written_and_from_what_is_left() -> None:
+    told = after(STARTED, WorkerErased())
+    assert (told.adapter, told.workspace_ref, told.codex_home_ref, told.metadata) == ("erased", None, None, {})
+    assert told == after(OpenEvent("worker.started", {}), WorkerErased())

@@ -6,10 +6,20 @@ from typing import Any
 import pytest
 
 from producers.errors import Conflict, InvalidRequest, NotFound
-from producers.workers import AppendEvent, Command, CreateWorker, SendRequest, StopWorker, Worker, decide, evolve
+from producers.workers import (
+    AppendEvent,
+    Command,
+    CreateWorker,
+    EraseWorker,
+    SendRequest,
+    StopWorker,
+    Worker,
+    decide,
+    evolve,
+)
 from schemas.events import NewEvent, OpenEvent, Recorded
 from schemas.names import worker_stream
-from schemas.workers import WorkerRequestReceived, WorkerResponse, WorkerStarted, WorkerStopped
+from schemas.workers import WorkerErased, WorkerRequestReceived, WorkerResponse, WorkerStarted, WorkerStopped
 
 NOON = datetime(2026, 2, 20, 12, tzinfo=UTC)
 STREAM = worker_stream("user:41", "desktopw:demo")
@@ -173,3 +183,31 @@ def test_what_a_person_wrote_stays_as_written() -> None:
     }
     [received, _] = decide(given(STARTED), SendRequest("r", "m", {"mail": "ada@lane.test"}), NOON)
     assert received.payload()["params"] == {"mail": "ada@lane.test"}
+
+
+# --- erasure (ADR 12) ---------------------------------------------------------------------------------------------
+
+
+def test_a_worker_is_erased_whatever_its_status() -> None:
+    assert decide(given(STARTED, STOPPED), EraseWorker(), NOON) == [WorkerErased()]
+
+
+DESCRIBED = WorkerStarted(
+    status="running", adapter="desktop", workspace_ref="/secret", codex_home_ref="/home/me", metadata={"who": "me"}
+)
+
+
+@pytest.mark.parametrize(
+    "erased",
+    [given(DESCRIBED, WorkerErased()), given(OpenEvent("worker.started", {}), WorkerErased())],
+    ids=["told", "folded anew"],
+)
+def test_nothing_of_what_was_written_is_left_in_an_erased_worker(erased: Worker) -> None:
+    assert (erased.adapter, erased.workspace_ref, erased.codex_home_ref, erased.metadata) == ("erased", None, None, {})
+    assert erased.status == "running"
+
+
+def test_what_a_client_calls_erased_erases_nothing() -> None:
+    worker = given(DESCRIBED, OpenEvent("worker.erased", {}, version=0))
+    assert worker is not None
+    assert worker.workspace_ref == "/secret"
