@@ -3,9 +3,10 @@ PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
 CODEX := ops/codex/node_modules/.package-lock.json
+BUF := ops/buf/node_modules/.package-lock.json
 CHECKED := schemas producers readmodels processors edge ops tests
 
-.PHONY: all up down demo test lint format lock codex clean
+.PHONY: all up down demo test lint format generate release-contracts lock codex buf clean
 .DEFAULT_GOAL := all
 
 all: $(BIN)/oa
@@ -43,11 +44,19 @@ $(CODEX): ops/codex/package.json ops/codex/package-lock.json
 	cd ops/codex && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
+# what compares the protos with what was released; without npm `make lint` names it as left out
+buf:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(BUF); fi
+
+$(BUF): ops/buf/package.json ops/buf/package-lock.json
+	cd ops/buf && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 # the slow lanes run while TEST_BUDGET_S lasts, counted from the first of them
 test: all codex lint
 	TEST_BUDGET_S=$(or $(TEST_BUDGET_S),0) $(BIN)/python -m pytest
 
-lint: all
+lint: all buf
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --exclude '^edge/client/' $(CHECKED)
@@ -59,10 +68,18 @@ format: all
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+generate: all
+	$(BIN)/python -m schemas.generate
+
+# gives changed schemas their ids and makes the protos as they are the baseline (docs/adr/0006)
+release-contracts: all $(BUF)
+	$(BIN)/python -m ops.checks.protos
+	$(BIN)/python -m schemas.generate --release
+
 lock:
 	for name in requirements requirements-dev; do \
 	  $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 $$name.in -o $$name.lock \
 	    || exit 1; done
 
 clean:
-	rm -rf .venv build *.egg-info edge/client/*.egg-info ops/codex/node_modules .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build *.egg-info edge/client/*.egg-info ops/codex/node_modules ops/buf/node_modules .mypy_cache .ruff_cache .hypothesis

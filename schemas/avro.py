@@ -5,47 +5,28 @@ import json
 import struct
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import fastavro
 import msgspec
-from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from schemas import canonical_json
 from schemas.events import KnownEvent, Payload, Recorded
 from schemas.names import KAFKA_TOPICS
-from schemas.workers import WorkerRequestReceived, WorkerResponse, WorkerStarted, WorkerStopped
+from schemas.registry import newest, registry, subject_of
+from schemas.workers import EVENTS, OPEN_PAYLOAD
 
-_FOLDER: Final = Path(__file__).parent
 _PREFIX: Final = struct.Struct(">bI")
 _MAGIC: Final = 0
-_NAMESPACE: Final = "openagents.workers.v1"
-_OPEN: Final = f"{_NAMESPACE}.OpenPayload"
-_JSON_FIELDS: Final = frozenset({"metadata", "params", "response"})
 
 
 class UnknownSchema(ValueError):
     """The value is not in Confluent format, or its schema id is not in `registry.json`."""
 
 
-class Registered(NamedTuple):
-    """One version of a subject's schema; `fingerprint` is the SHA-256 of its Parsing Canonical Form."""
-
-    subject: str
-    version: int
-    id: int
-    schema: str
-    fingerprint: str
-
-    def text(self) -> str:
-        return (_FOLDER / self.schema).read_text(encoding="utf-8")
-
-
 class _KnownRecord(NamedTuple):
     """How the payload of a known event type becomes an Avro record and back."""
 
-    name: str
     struct: type[KnownEvent]
     field_names: frozenset[str]
 
@@ -57,26 +38,17 @@ class _KnownRecord(NamedTuple):
             msgspec.convert(payload, self.struct)
         except msgspec.ValidationError:
             return None
-        return {name: _json_text(value) if name in _JSON_FIELDS else value for name, value in payload.items()}
+        return {
+            name: _json_text(value) if name in self.struct.json_fields else value for name, value in payload.items()
+        }
 
     def payload(self, fields: dict[str, Any]) -> Payload:
         optional = _optional_fields(self.struct)
         return {
-            name: canonical_json.decode(value) if name in _JSON_FIELDS else value
+            name: canonical_json.decode(value) if name in self.struct.json_fields else value
             for name, value in fields.items()
             if value is not None or name not in optional
         }
-
-
-@cache
-def registry() -> tuple[Registered, ...]:
-    """Every schema ever released, in the order of `registry.json`, which is only appended to."""
-    subjects = json.loads((_FOLDER / "registry.json").read_text(encoding="utf-8"))
-    return tuple(Registered(subject, **entry) for subject, entries in subjects.items() for entry in entries)
-
-
-def schema_fingerprint(schema: str) -> str:
-    return str(fingerprint(to_parsing_canonical_form(json.loads(schema)), "SHA-256"))
 
 
 def encode(event: Recorded) -> bytes:
@@ -124,17 +96,8 @@ def _optional_fields(struct_type: type[KnownEvent]) -> frozenset[str]:
     return frozenset(field.name for field in msgspec.structs.fields(struct_type) if not field.required)
 
 
-def _known(struct_type: type[KnownEvent]) -> _KnownRecord:
-    return _KnownRecord(f"{_NAMESPACE}.{struct_type.__name__}", struct_type, frozenset(struct_type.__struct_fields__))
-
-
-_KNOWN: Final = (
-    _known(WorkerStarted),
-    _known(WorkerRequestReceived),
-    _known(WorkerResponse),
-    _known(WorkerStopped),
-)
-_BY_NAME: Final = {known.name: known for known in _KNOWN}
+_KNOWN: Final = tuple(_KnownRecord(event, frozenset(event.__struct_fields__)) for event in EVENTS)
+_BY_NAME: Final = {known.struct.record: known for known in _KNOWN}
 _BY_TYPE: Final = {(known.struct.type, known.struct.version): known for known in _KNOWN}
 
 
@@ -142,12 +105,12 @@ def _payload_record(event: Recorded) -> tuple[str, dict[str, Any]]:
     known = _BY_TYPE.get((event.type, event.version))
     fields = known.fields(event.payload) if known else None
     if known is None or fields is None:
-        return _OPEN, {"json": _json_text(event.payload)}
-    return known.name, fields
+        return OPEN_PAYLOAD, {"json": _json_text(event.payload)}
+    return known.struct.record, fields
 
 
 def _payload(record: str, fields: dict[str, Any]) -> Payload:
-    if record == _OPEN:
+    if record == OPEN_PAYLOAD:
         payload: Payload = canonical_json.decode(fields["json"])
         return payload
     return _BY_NAME[record].payload(fields)
@@ -156,9 +119,8 @@ def _payload(record: str, fields: dict[str, Any]) -> Payload:
 @cache
 def _writer(kind: str) -> tuple[bytes, Any]:
     """The wire prefix and schema of the newest version for a kind's topic."""
-    subject = f"{KAFKA_TOPICS[kind]}-value"
-    newest = max((entry for entry in registry() if entry.subject == subject), key=lambda entry: entry.version)
-    return _PREFIX.pack(_MAGIC, newest.id), _reader(newest.id)
+    entry = newest(subject_of(KAFKA_TOPICS[kind]))
+    return _PREFIX.pack(_MAGIC, entry.id), _reader(entry.id)
 
 
 @cache

@@ -25,10 +25,15 @@ class NewEvent(Protocol):
 
 
 class KnownEvent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An event type the server itself writes; its fields are its payload. Optional fields default to UNSET."""
+    """An event type the server itself writes; its fields are its payload. Optional fields default to UNSET.
+
+    Its subclasses are generated: `record` names its Avro record, where `json_fields` are strings of JSON.
+    """
 
     type: ClassVar[str]
-    version: ClassVar[int] = 1
+    version: ClassVar[int]
+    record: ClassVar[str]
+    json_fields: ClassVar[frozenset[str]]
 
     def payload(self) -> Payload:
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not msgspec.UNSET}

@@ -52,24 +52,6 @@ def read_plainly(value: bytes) -> dict[str, Any]:
     return fields
 
 
-def test_a_schema_keeps_its_id_as_long_as_its_fingerprint_stays() -> None:
-    for entry in avro.registry():
-        assert avro.schema_fingerprint(entry.text()) == entry.fingerprint
-
-
-def test_a_changed_schema_has_another_fingerprint() -> None:
-    entry = avro.registry()[0]
-    assert avro.schema_fingerprint(entry.text().replace('"owner"', '"tenant"')) != entry.fingerprint
-
-
-def test_ids_are_unique_and_versions_are_counted_by_subject() -> None:
-    entries = avro.registry()
-    assert len({entry.id for entry in entries}) == len(entries)
-    for subject in {entry.subject for entry in entries}:
-        versions = [entry.version for entry in entries if entry.subject == subject]
-        assert versions == list(range(1, len(versions) + 1))
-
-
 @pytest.mark.parametrize(
     ("event_type", "payload", "record"),
     [

@@ -1,0 +1,37 @@
+"""What a message or field is to the log, by the options of `openagents.log.v1`."""
+
+from typing import Any, Final
+
+from openagents.log.v1 import options_pb2
+from openagents.log.v1.options_pb2 import JSON_OBJECT, JSON_VALUE, Event
+from schemas.generate.descriptors import Field, Message
+
+# protoc's stubs call extensions by a type that the stubs of their runtime do not take
+_EVENT: Final[Any] = options_pb2.event
+_TOPIC: Final[Any] = options_pb2.topic
+_JSON: Final[Any] = options_pb2.json
+
+_JSON_TYPES: Final = {int(JSON_OBJECT): "Payload", int(JSON_VALUE): "Any"}
+
+
+class NotInTheLog(ValueError):
+    """A field has a type that no event has had so far: teach the generator, with a test."""
+
+    def __init__(self, field: Field) -> None:
+        super().__init__(f"{field.name}: {field.descriptor.type_name or field.descriptor.type}")
+
+
+def event_of(message: Message) -> Event | None:
+    """The event that the message is the payload of."""
+    options = message.descriptor.options
+    return options.Extensions[_EVENT] if options.HasExtension(_EVENT) else None
+
+
+def topic_of(message: Message) -> str | None:
+    """The topic that the message is the value of."""
+    return message.descriptor.options.Extensions[_TOPIC] or None
+
+
+def json_type_of(field: Field) -> str | None:
+    """The Python type of what a string of JSON holds."""
+    return _JSON_TYPES.get(field.descriptor.options.Extensions[_JSON])

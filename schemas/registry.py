@@ -1,0 +1,62 @@
+"""The schemas that were ever released: ids that never change and are never given twice (DESIGN §5, docs/adr/0006)."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+FOLDER: Final = Path(__file__).parent
+FILE: Final = "registry.json"
+
+
+class Registered(NamedTuple):
+    """One version of a subject's schema; `fingerprint` is the SHA-256 of its Parsing Canonical Form."""
+
+    subject: str
+    version: int
+    id: int
+    schema: str
+    fingerprint: str
+
+    def text(self) -> str:
+        """The schema in the file that `schema` names, on one line."""
+        return json.dumps(json.loads((FOLDER / self.schema).read_text(encoding="utf-8")), separators=(",", ":"))
+
+
+@cache
+def registry() -> tuple[Registered, ...]:
+    """Every schema ever released, in the order of `registry.json`, which is only appended to."""
+    return entries_of(json.loads((FOLDER / FILE).read_text(encoding="utf-8")))
+
+
+def entries_of(subjects: Mapping[str, Any]) -> tuple[Registered, ...]:
+    return tuple(Registered(subject, **entry) for subject, entries in subjects.items() for entry in entries)
+
+
+def newest(subject: str) -> Registered:
+    """A KeyError when nothing was released for it."""
+    found = [entry for entry in registry() if entry.subject == subject]
+    if not found:
+        raise KeyError(subject)
+    return max(found, key=lambda entry: entry.version)
+
+
+def subject_of(topic: str) -> str:
+    return f"{topic}-value"
+
+
+def schema_fingerprint(schema: str) -> str:
+    return str(fingerprint(to_parsing_canonical_form(json.loads(schema)), "SHA-256"))
+
+
+def lost_entries(earlier: tuple[Registered, ...], now: tuple[Registered, ...]) -> list[Registered]:
+    """What was released before and is not there any more as it was; where its file lies does not count."""
+    kept = {_identity(entry) for entry in now}
+    return [entry for entry in earlier if _identity(entry) not in kept]
+
+
+def _identity(entry: Registered) -> tuple[str, int, int, str]:
+    return entry.subject, entry.version, entry.id, entry.fingerprint
