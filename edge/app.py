@@ -14,7 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
-from edge import health
+from edge import health, registry
 from edge.api import mailbox, me, sign_in, sync_tokens, tokens
 from edge.api import workers as public_workers
 from edge.auth.clock import Clock, system_clock, unix_seconds
@@ -29,6 +29,7 @@ from edge.internal import health as signed_health
 from edge.internal import workers as signed_workers
 from edge.internal.health import Release
 from edge.middleware import middleware
+from edge.registry import PublishedSchemas
 from edge.requests import Services
 from edge.responses import DATABASE_ERRORS, EXCEPTION_HANDLERS
 from edge.standing import Standing
@@ -49,6 +50,7 @@ from readmodels.journal_tail import JournalTail
 from readmodels.workers import projections
 from schemas import names
 from schemas.cancellation import raise_if_cancelled
+from schemas.registry import published
 
 _RETRY_S = 0.5
 _LOGGER = structlog.get_logger()
@@ -68,6 +70,7 @@ class EdgeSettings:
     trusted_proxies: tuple[str, ...] = ()
     maintenance: bool = False
     dev_pages: bool = False
+    topic_prefix: str = ""
     sync: SyncSettings = field(default_factory=SyncSettings)
     workers: WorkerSettings = field(default_factory=WorkerSettings)
 
@@ -135,6 +138,7 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
         EventStreams(reader, tail, streams),
         EdgeHealth(reader, tail),
         Release(settings.release),
+        PublishedSchemas(published(settings.topic_prefix)),
     )
     app = Starlette(
         routes=_routes(settings, live),
@@ -199,7 +203,7 @@ def _end_followers(tail: LogTail, live: LiveSync) -> None:
 
 
 def _routes(settings: EdgeSettings, live: LiveSync) -> list[BaseRoute]:
-    modules = [health, *_PUBLIC, *_SIGNED, *([mailbox] if settings.dev_pages else [])]
+    modules = [health, registry, *_PUBLIC, *_SIGNED, *([mailbox] if settings.dev_pages else [])]
     return [*live.routes, *(route for module in modules for route in module.routes)]
 
 

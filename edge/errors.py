@@ -7,6 +7,7 @@ Refused                 answered in the shape of the path it came by: public (ed
 ├── Unauthenticated     nobody, or not whom the token says
 ├── Denied              somebody, but not for this
 ├── TooManyAttempts     over a rate limit
+├── NotInRegistry       what the registry API answers instead of a schema
 └── DatabaseLost        accounts or nonces cannot be read
 """
 
@@ -70,6 +71,14 @@ class TooManyAttempts(Refused):
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         super().__init__("Too Many Attempts.", headers)
+
+
+class NotInRegistry(Refused):
+    """`error_code` is the Confluent registry's: the status, and two digits that say more."""
+
+    def __init__(self, error_code: int, message: str) -> None:
+        super().__init__(message)
+        self.error_code = error_code
 
 
 class DatabaseLost(Refused):

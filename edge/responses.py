@@ -1,4 +1,4 @@
-"""Answers: the envelopes of the public and of the signed API, and which one an error gets (edge §1.1, runtime §2.1)."""
+"""Answers: the envelopes of each API, and which one an error gets (edge §1.1, runtime §2.1, docs/adr/0006)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
-from edge.errors import DatabaseLost, Invalid, Issue, Refused
+from edge.errors import DatabaseLost, Invalid, Issue, NotInRegistry, Refused
 from producers.errors import LogUnavailable, Rejection, TooLarge
 
 SIGNED_PREFIX = "/internal/v1"
 WORKER_PREFIX = "/api/runtime/codex/"
+REGISTRY_PREFIX = "/registry"
 
 _STATUS = {"invalid_request": 400, "forbidden": 403, "not_found": 404, "conflict": 409, "stale_cursor": 410}
 _CODE = {401: "unauthorized", 403: "forbidden", 404: "not_found", 500: "internal_error", 503: "internal_error"}
@@ -37,6 +38,12 @@ class Json(Response):
         return msgspec.json.encode(content)
 
 
+class RegistryJson(Json):
+    """What clients of a Confluent registry expect to be told."""
+
+    media_type = "application/vnd.schemaregistry.v1+json"
+
+
 def data(value: Any, status: int = 200) -> Json:
     return Json({"data": value}, status)
 
@@ -48,6 +55,12 @@ def message(status: int, text: str, headers: Mapping[str, str] | None = None) ->
 def coded(status: int, code: str, text: str, **more: Any) -> Json:
     """`more` stands beside code and message, for example `details`."""
     return Json({"error": {"code": code, "message": text, **more}}, status)
+
+
+def registry_error(error_code: int, text: str) -> RegistryJson:
+    """A code of three digits is the status, one of five begins with it."""
+    status = error_code if error_code < 1000 else error_code // 100
+    return RegistryJson({"error_code": error_code, "message": text}, status)
 
 
 def validation(issues: Sequence[Issue]) -> Json:
@@ -62,15 +75,20 @@ def validation(issues: Sequence[Issue]) -> Json:
 
 def failure(path: str, status: int, text: str, headers: Mapping[str, str] | None = None) -> Json:
     """A framework-level failure in the envelope of the API that the path belongs to (DEC-20)."""
-    if not is_signed(path):
+    if not is_signed(path) and not is_registry(path):
         return message(status, text, headers)
-    answer = coded(status, _CODE.get(status, "invalid_request"), text)
+    code = _CODE.get(status, "invalid_request")
+    answer = registry_error(status, text) if is_registry(path) else coded(status, code, text)
     answer.headers.update(headers or {})
     return answer
 
 
 def is_signed(path: str) -> bool:
     return path == SIGNED_PREFIX or path.startswith(SIGNED_PREFIX + "/")
+
+
+def is_registry(path: str) -> bool:
+    return path == REGISTRY_PREFIX or path.startswith(REGISTRY_PREFIX + "/")
 
 
 async def _refused(request: Request, error: Refused) -> Response:
@@ -83,6 +101,10 @@ def _refusal(path: str, error: Refused) -> Json:
     match error:
         case Invalid() if is_signed(path):
             return coded(400, error.code, error.message, details=[issue.text for issue in error.issues])
+        case Invalid() if is_registry(path):
+            return registry_error(42201, error.message)
+        case NotInRegistry():
+            return registry_error(error.error_code, error.message)
         case Invalid():
             return validation(error.issues)
         case DatabaseLost() if path.startswith(WORKER_PREFIX):

@@ -10,6 +10,8 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 FOLDER: Final = Path(__file__).parent
 FILE: Final = "registry.json"
+COMPATIBILITY: Final = "BACKWARD_TRANSITIVE"
+"""What registries may tell of our subjects; what we keep is more (docs/adr/0006)."""
 
 
 class Registered(NamedTuple):
@@ -23,7 +25,7 @@ class Registered(NamedTuple):
 
     def text(self) -> str:
         """The schema in the file that `schema` names, on one line."""
-        return json.dumps(json.loads((FOLDER / self.schema).read_text(encoding="utf-8")), separators=(",", ":"))
+        return _text(self.schema)
 
 
 @cache
@@ -34,6 +36,11 @@ def registry() -> tuple[Registered, ...]:
 
 def entries_of(subjects: Mapping[str, Any]) -> tuple[Registered, ...]:
     return tuple(Registered(subject, **entry) for subject, entries in subjects.items() for entry in entries)
+
+
+def published(topic_prefix: str) -> tuple[Registered, ...]:
+    """Every released schema, by the names that readers of the topics look for: subjects begin as their topics do."""
+    return tuple(entry._replace(subject=topic_prefix + entry.subject) for entry in registry())
 
 
 def newest(subject: str) -> Registered:
@@ -52,10 +59,21 @@ def schema_fingerprint(schema: str) -> str:
     return str(fingerprint(to_parsing_canonical_form(json.loads(schema)), "SHA-256"))
 
 
+def meaning(schema: str) -> Any:
+    """What a schema says, without what it tells people; raises ValueError when it is not JSON."""
+    return json.loads(schema, object_hook=lambda fields: {key: fields[key] for key in fields if key != "doc"})
+
+
 def lost_entries(earlier: tuple[Registered, ...], now: tuple[Registered, ...]) -> list[Registered]:
     """What was released before and is not there any more as it was; where its file lies does not count."""
     kept = {_identity(entry) for entry in now}
     return [entry for entry in earlier if _identity(entry) not in kept]
+
+
+@cache
+def _text(name: str) -> str:
+    schema = json.loads((FOLDER / name).read_text(encoding="utf-8"))
+    return json.dumps(schema, separators=(",", ":"), ensure_ascii=False)
 
 
 def _identity(entry: Registered) -> tuple[str, int, int, str]:

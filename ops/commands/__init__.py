@@ -4,7 +4,31 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    from ops.commands import backup, bench, doctor, erase, log, migrate, relay, serve, status, up
+    from ops.commands import (
+        backup,
+        bench,
+        doctor,
+        erase,
+        log,
+        migrate,
+        relay,
+        schemas,
+        serve,
+        status,
+        up,
+    )
 
-    for module in (up, status, doctor, backup, log, relay, erase, serve, migrate, bench):
+    for module in (
+        up,
+        status,
+        doctor,
+        backup,
+        log,
+        relay,
+        erase,
+        schemas,
+        serve,
+        migrate,
+        bench,
+    ):
         module.register(app)

@@ -51,6 +51,7 @@ def edge_settings(settings: Settings) -> EdgeSettings:
         trusted_proxies=values.listing("OA_TRUSTED_PROXIES"),
         maintenance=values.switch("OA_MAINTENANCE"),
         dev_pages=settings.local,
+        topic_prefix=values.text("OA_KAFKA_TOPIC_PREFIX"),
         sync=_sync(values, public_host=None if settings.local else _app_host(values)),
         workers=WorkerSettings(values.duration("OA_WORKER_HEARTBEAT_STALE_SECONDS")),
     )

@@ -3,14 +3,13 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
-from grpc_tools import protoc
 
 PROTO: Final = Path(__file__).parents[2] / "proto"
-_WELL_KNOWN: Final = str(files("grpc_tools") / "_proto")
 
 # places of things in a FileDescriptorProto, as its SourceCodeInfo numbers them
 _SYNTAX, _MESSAGE, _FIELD, _ONEOF = 12, 4, 2, 8
@@ -46,6 +45,11 @@ class File(NamedTuple):
     messages: tuple[Message, ...]
 
 
+def readable(proto: Path = PROTO) -> bool:
+    """Whether protos and protoc are here; only a checkout has the ones, and the tests' requirements the other."""
+    return proto.exists() and find_spec("grpc_tools") is not None
+
+
 def contract_files(proto: Path = PROTO) -> list[str]:
     """Names of the contracts' files, without the baseline."""
     return sorted(path.relative_to(proto).as_posix() for path in (proto / "openagents").rglob("*.proto"))
@@ -67,7 +71,10 @@ def bindings(proto: Path = PROTO) -> dict[str, str]:
 
 
 def _protoc(proto: Path, options: Sequence[str]) -> None:
-    if protoc.main(["protoc", f"-I{proto}", f"-I{_WELL_KNOWN}", *options, *contract_files(proto)]):
+    from grpc_tools import protoc
+
+    well_known = files("grpc_tools") / "_proto"
+    if protoc.main(["protoc", f"-I{proto}", f"-I{well_known}", *options, *contract_files(proto)]):
         raise ProtocError("protoc refused the protos")
 
 

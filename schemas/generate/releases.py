@@ -8,7 +8,7 @@ from typing import Any
 from schemas.compatibility import conflicts
 from schemas.generate.descriptors import contract_files
 from schemas.generate.outputs import ROOT
-from schemas.registry import FILE, Registered, entries_of, schema_fingerprint
+from schemas.registry import FILE, Registered, entries_of, meaning, schema_fingerprint
 
 
 class Incompatible(Exception):
@@ -65,7 +65,7 @@ def _keep_protos(root: Path) -> None:
 
 def _is_released(root: Path, subject: str, entries: tuple[Registered, ...]) -> bool:
     versions = [entry for entry in entries if entry.subject == subject]
-    return bool(versions) and _plain(_released_text(root, versions[-1])) == _plain(_text(root, subject))
+    return bool(versions) and meaning(_released_text(root, versions[-1])) == meaning(_text(root, subject))
 
 
 def _generated(root: Path) -> list[str]:
@@ -86,8 +86,3 @@ def _subjects(root: Path) -> Any:
 
 def _entries(root: Path) -> tuple[Registered, ...]:
     return entries_of(_subjects(root))
-
-
-def _plain(schema: str) -> Any:
-    """What a schema says, without what it tells people."""
-    return json.loads(schema, object_hook=lambda fields: {key: fields[key] for key in fields if key != "doc"})
