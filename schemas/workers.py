@@ -28,6 +28,7 @@ class WorkerErased(KnownEvent, frozen=True):
     """What people wrote into the stream before this event is gone (ADR 12); has no fields, so no record on Kafka."""
 
     type: ClassVar[str] = "worker.erased"
+    version: ClassVar[int] = 1
 
 
 ERASED_START: Final = WorkerStarted(
