@@ -3,6 +3,7 @@
 Without a token: the schemas are public contracts, and what is served is what this release of the edge carries.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,10 +16,12 @@ from edge.errors import NotInRegistry
 from edge.requests import Fields, body_of, endpoints, service
 from edge.responses import REGISTRY_PREFIX, RegistryJson
 from schemas.registry import COMPATIBILITY, Registered, meaning
+from schemas.registry import versions as versions_of
 
 MODE: Final = "READONLY"
 _MAX_BODY_BYTES: Final = 1024 * 1024
 _NEWEST: Final = ("latest", "-1")
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,9}")
 
 
 @dataclass(frozen=True)
@@ -35,17 +38,17 @@ class PublishedSchemas:
 
     def versions(self, subject: str) -> list[Registered]:
         """Oldest first."""
-        found = [entry for entry in self.entries if entry.subject == subject]
-        if not found:
-            raise NotInRegistry(40401, f"Subject '{subject}' not found.")
-        return sorted(found, key=lambda entry: entry.version)
+        if found := versions_of(subject, self.entries):
+            return found
+        raise NotInRegistry(40401, f"Subject '{subject}' not found.")
 
     def version(self, subject: str, version: str) -> Registered:
-        if version not in _NEWEST and not (version.isdecimal() and 0 < int(version[:11]) < 2**31):
-            raise NotInRegistry(42202, f"The specified version '{version}' is not a valid version id.")
-        found = self.versions(subject)
-        for entry in found if version not in _NEWEST else found[-1:]:
-            if version in _NEWEST or entry.version == int(version):
+        if version in _NEWEST:
+            return self.versions(subject)[-1]
+        if not _VERSION.fullmatch(version):
+            raise NotInRegistry(42202, f"The specified version '{version[:20]}' is not a valid version id.")
+        for entry in self.versions(subject):
+            if str(entry.version) == version:
                 return entry
         raise NotInRegistry(40402, f"Version {version} not found.")
 

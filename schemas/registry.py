@@ -1,7 +1,7 @@
 """The schemas that were ever released: ids that never change and are never given twice (DESIGN §5, docs/adr/0006)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -43,12 +43,16 @@ def published(topic_prefix: str) -> tuple[Registered, ...]:
     return tuple(entry._replace(subject=topic_prefix + entry.subject) for entry in registry())
 
 
+def versions(subject: str, entries: Iterable[Registered]) -> list[Registered]:
+    """Those of a subject, oldest first."""
+    return sorted((entry for entry in entries if entry.subject == subject), key=lambda entry: entry.version)
+
+
 def newest(subject: str) -> Registered:
-    """A KeyError when nothing was released for it."""
-    found = [entry for entry in registry() if entry.subject == subject]
-    if not found:
-        raise KeyError(subject)
-    return max(found, key=lambda entry: entry.version)
+    """What is written now. A KeyError when nothing was released for the subject."""
+    if found := versions(subject, registry()):
+        return found[-1]
+    raise KeyError(subject)
 
 
 def subject_of(topic: str) -> str:

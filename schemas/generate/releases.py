@@ -8,7 +8,7 @@ from typing import Any
 from schemas.compatibility import conflicts
 from schemas.generate.descriptors import contract_files
 from schemas.generate.outputs import ROOT
-from schemas.registry import FILE, Registered, entries_of, meaning, schema_fingerprint
+from schemas.registry import FILE, Registered, entries_of, meaning, schema_fingerprint, versions
 
 
 class Incompatible(Exception):
@@ -43,7 +43,7 @@ def release(root: Path = ROOT) -> list[str]:
 def _give_id(root: Path, subject: str) -> str:
     entries = _entries(root)
     id_ = max((entry.id for entry in entries), default=0) + 1
-    version = sum(entry.subject == subject for entry in entries) + 1
+    version = len(versions(subject, entries)) + 1
     name = f"released/{subject}.{version}.avsc"
     text = _text(root, subject)
     (root / "schemas" / name).write_text(text, encoding="utf-8")
@@ -64,8 +64,8 @@ def _keep_protos(root: Path) -> None:
 
 
 def _is_released(root: Path, subject: str, entries: tuple[Registered, ...]) -> bool:
-    versions = [entry for entry in entries if entry.subject == subject]
-    return bool(versions) and meaning(_released_text(root, versions[-1])) == meaning(_text(root, subject))
+    found = versions(subject, entries)
+    return bool(found) and meaning(_released_text(root, found[-1])) == meaning(_text(root, subject))
 
 
 def _generated(root: Path) -> list[str]:

@@ -2,9 +2,11 @@
 
 import pytest
 
+from edge.errors import NotInRegistry
+from edge.registry import PublishedSchemas
 from ops.checks import contracts
 from schemas.generate.outputs import ROOT
-from schemas.registry import Registered, lost_entries, newest, registry, schema_fingerprint
+from schemas.registry import Registered, lost_entries, newest, published, registry, schema_fingerprint, versions
 
 EVENTS = Registered("oa.workers-value", 1, 1, "a.avsc", "aa")
 RUNS = Registered("oa.runs-value", 1, 2, "b.avsc", "bb")
@@ -28,10 +30,39 @@ def test_ids_are_unique_and_versions_are_counted_by_subject() -> None:
         assert versions == list(range(1, len(versions) + 1))
 
 
+def test_versions_are_those_of_a_subject_oldest_first() -> None:
+    second = EVENTS._replace(version=2, id=3)
+    assert versions("oa.workers-value", [second, RUNS, EVENTS]) == [EVENTS, second]
+    assert versions("oa.nothing-value", [second, RUNS, EVENTS]) == []
+
+
 def test_the_newest_version_of_a_subject_is_what_is_written() -> None:
-    assert newest("oa.workers-value").version == max(e.version for e in registry() if e.subject == "oa.workers-value")
+    assert newest("oa.workers-value") == versions("oa.workers-value", registry())[-1]
     with pytest.raises(KeyError):
         newest("oa.nothing-value")
+
+
+def test_readers_look_for_subjects_that_begin_as_their_topics_do() -> None:
+    assert published("blue.")[0].subject == "blue.oa.workers-value"
+    assert published("") == registry()
+
+
+@pytest.mark.parametrize(("asked", "found"), [("1", 1), ("2", 2), ("latest", 2), ("-1", 2)])
+def test_a_version_is_found_among_several(asked: str, found: int) -> None:
+    schemas = PublishedSchemas([EVENTS._replace(version=2, id=3), RUNS, EVENTS])
+    assert schemas.version("oa.workers-value", asked).version == found
+
+
+@pytest.mark.parametrize("asked", ["0", "01", "-2", "x", "1" * 5000])
+def test_what_is_no_version_is_told_so(asked: str) -> None:
+    with pytest.raises(NotInRegistry) as refused:
+        PublishedSchemas([EVENTS]).version("oa.workers-value", asked)
+    assert refused.value.error_code == 42202
+
+
+def test_a_schema_that_says_the_same_is_found_in_its_newest_version() -> None:
+    twice = [registry()[0], registry()[0]._replace(version=2, id=9)]
+    assert PublishedSchemas(twice).same_as("oa.workers-value", registry()[0].text()).id == 9
 
 
 @pytest.mark.parametrize(
