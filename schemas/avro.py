@@ -38,9 +38,8 @@ class _KnownRecord(NamedTuple):
             msgspec.convert(payload, self.struct)
         except msgspec.ValidationError:
             return None
-        return {
-            name: _json_text(value) if name in self.struct.json_fields else value for name, value in payload.items()
-        }
+        json_fields = self.struct.json_fields
+        return {name: _json_text(value) if name in json_fields else value for name, value in payload.items()}
 
     def payload(self, fields: dict[str, Any]) -> Payload:
         optional = _optional_fields(self.struct)

@@ -46,8 +46,6 @@ def _records(schema: Any) -> Iterator[dict[str, Any]]:
             for field in fields:
                 yield from _records(field["type"])
             yield schema
-        case {"type": dict() | list() as inner}:
-            yield from _records(inner)
 
 
 def _only(schema: Any, known: set[str]) -> Any:

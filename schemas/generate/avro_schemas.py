@@ -7,9 +7,9 @@ from typing import Any, Final
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 
 from schemas.generate.descriptors import Field, File, Message
-from schemas.generate.options import NotInTheLog
+from schemas.generate.options import type_of
 
-_PRIMITIVES: Final = {
+_PRIMITIVES: Final[Mapping[int, Any]] = {
     FieldDescriptorProto.TYPE_INT32: "int",
     FieldDescriptorProto.TYPE_INT64: "long",
     FieldDescriptorProto.TYPE_BOOL: "boolean",
@@ -35,20 +35,12 @@ def _field(field: Field, known: Mapping[str, Message]) -> dict[str, Any]:
     if field.members:
         made["type"] = [_record(known[member.type_name], known) for member in field.members]
     elif field.descriptor.proto3_optional:
-        made |= {"type": ["null", _type(field)], "default": None}
+        made |= {"type": ["null", type_of(field, _PRIMITIVES, _WELL_KNOWN)], "default": None}
     else:
-        made["type"] = _type(field)
+        made["type"] = type_of(field, _PRIMITIVES, _WELL_KNOWN)
     return made | ({"doc": field.doc} if field.doc else {})
 
 
 def _record(message: Message, known: Mapping[str, Message]) -> dict[str, Any]:
     fields = [_field(field, known) for field in message.fields]
     return {"type": "record", "name": message.name, "doc": message.doc, "fields": fields}
-
-
-def _type(field: Field) -> Any:
-    descriptor = field.descriptor
-    found = _PRIMITIVES.get(descriptor.type) or _WELL_KNOWN.get(descriptor.type_name)
-    if found is None or descriptor.label == FieldDescriptorProto.LABEL_REPEATED:
-        raise NotInTheLog(field)
-    return found

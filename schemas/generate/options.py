@@ -1,10 +1,15 @@
 """What a message or field is to the log, by the options of `openagents.log.v1`."""
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 
 from openagents.log.v1 import options_pb2
 from openagents.log.v1.options_pb2 import JSON_OBJECT, JSON_VALUE, Event
 from schemas.generate.descriptors import Field, Message
+
+T = TypeVar("T")
 
 # protoc's stubs call extensions by a type that the stubs of their runtime do not take
 _EVENT: Final[Any] = options_pb2.event
@@ -30,6 +35,15 @@ def event_of(message: Message) -> Event | None:
 def topic_of(message: Message) -> str | None:
     """The topic that the message is the value of."""
     return message.descriptor.options.Extensions[_TOPIC] or None
+
+
+def type_of(field: Field, primitives: Mapping[int, T], well_known: Mapping[str, T]) -> T:
+    """The type that a table has for a field; raises NotInTheLog."""
+    descriptor = field.descriptor
+    found = primitives.get(descriptor.type) or well_known.get(descriptor.type_name)
+    if found is None or descriptor.label == FieldDescriptorProto.LABEL_REPEATED:
+        raise NotInTheLog(field)
+    return found
 
 
 def json_type_of(field: Field) -> str | None:

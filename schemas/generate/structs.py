@@ -1,15 +1,15 @@
 """The event structs of a noun: one `KnownEvent` for each message that is an event's payload."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 
 from openagents.log.v1.options_pb2 import Event
-from schemas.generate.descriptors import Field, File, Message
-from schemas.generate.options import NotInTheLog, event_of, json_type_of
+from schemas.generate.descriptors import File, Message
+from schemas.generate.options import event_of, json_type_of, type_of
 
-_PRIMITIVES: Final = {
+_PRIMITIVES: Final[Mapping[int, str]] = {
     FieldDescriptorProto.TYPE_INT32: "int",
     FieldDescriptorProto.TYPE_INT64: "int",
     FieldDescriptorProto.TYPE_BOOL: "bool",
@@ -80,16 +80,8 @@ def _class(file: File, message: Message, event: Event) -> str:
 def _fields(message: Message) -> Iterator[str]:
     """Those that may be absent come last, as Python wants it."""
     for field in sorted(message.fields, key=lambda field: field.descriptor.proto3_optional):
-        kind = _type(field)
+        kind = json_type_of(field) or type_of(field, _PRIMITIVES, _WELL_KNOWN)
         if not field.descriptor.proto3_optional:
             yield f"    {field.name}: {kind}"
         else:
             yield f"    {field.name}: {kind if kind == 'Any' else f'{kind} | UnsetType'} = UNSET"
-
-
-def _type(field: Field) -> str:
-    descriptor = field.descriptor
-    found = json_type_of(field) or _PRIMITIVES.get(descriptor.type) or _WELL_KNOWN.get(descriptor.type_name)
-    if found is None or descriptor.label == FieldDescriptorProto.LABEL_REPEATED:
-        raise NotInTheLog(field)
-    return found

@@ -1,5 +1,9 @@
 """Released schemas: ids that stay what they are (DESIGN §5, docs/adr/0006)."""
 
+import json
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from edge.errors import NotInRegistry
@@ -86,3 +90,24 @@ def test_the_check_names_what_a_commit_had_released_and_is_changed() -> None:
     assert contracts.rewritten(ROOT, [(first,)]) == []
     earlier = [(first._replace(fingerprint="e3b0"),), (first._replace(fingerprint="e3b0"),)]
     assert contracts.rewritten(ROOT, earlier) == ["oa.workers-value version 1, id 1, was released and is changed"]
+
+
+def test_what_was_released_is_read_from_every_commit(tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        author = ("-c", "user.name=Ada", "-c", "user.email=ada@lane.test")
+        subprocess.run(["git", *author, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    (tmp_path / "schemas").mkdir()
+    git("init")
+    for released in ([], [EVENTS], [EVENTS, EVENTS._replace(version=2, id=2)]):
+        entries = [{key: value for key, value in entry._asdict().items() if key != "subject"} for entry in released]
+        (tmp_path / "schemas" / "registry.json").write_text(json.dumps({EVENTS.subject: entries}))
+        git("add", ".")
+        git("commit", "-m", "released")
+    history = contracts.history(tmp_path)
+    assert history is not None
+    assert [len(entries) for entries in history] == [2, 1, 0]
+
+
+def test_without_git_there_is_no_history(tmp_path: Path) -> None:
+    assert contracts.history(tmp_path) is None
