@@ -4,6 +4,7 @@ import sys
 
 from schemas.generate import outputs, releases
 from schemas.generate.descriptors import ProtocError
+from schemas.generate.options import NotInTheLog
 from schemas.generate.releases import Incompatible
 
 
@@ -15,7 +16,7 @@ def main(arguments: list[str]) -> int:
         made = outputs.outputs()
         outputs.write(made)
         released = releases.release() if arguments else []
-    except (ProtocError, Incompatible) as error:
+    except (ProtocError, NotInTheLog, Incompatible) as error:
         print(f"not generated: {error}", file=sys.stderr)
         return 1
     print(f"{len(made)} files are what the protos say")

@@ -49,5 +49,5 @@ def _outputs(proto: Path) -> Iterator[tuple[str, str]]:
 def _of_topics(file: File) -> Iterator[tuple[str, str]]:
     for message in file.messages:
         if topic := topic_of(message):
-            yield f"schemas/{topic.rpartition('.')[2]}_generated.py", structs.module(file)
+            yield f"schemas/{topic.rpartition('.')[2]}_generated.py", structs.module(file, message)
             yield f"schemas/{topic}-value.avsc", avro_schemas.schema(file, message)

@@ -7,7 +7,7 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 
 from openagents.log.v1.options_pb2 import Event
 from schemas.generate.descriptors import File, Message
-from schemas.generate.options import event_of, json_type_of, type_of
+from schemas.generate.options import events_of, json_type_of, type_of
 
 _PRIMITIVES: Final[Mapping[int, str]] = {
     FieldDescriptorProto.TYPE_INT32: "int",
@@ -45,9 +45,9 @@ _CLASS: Final = '''class {name}(KnownEvent, frozen=True):
 {fields}'''
 
 
-def module(file: File) -> str:
+def module(file: File, envelope: Message) -> str:
     """The text of the noun's `_generated.py`."""
-    events = {message.name: _class(file, message, event) for message in file.messages if (event := event_of(message))}
+    events = {name: _class(file, *found) for name, found in events_of(file, envelope).items()}
     classes = "\n\n\n".join(events.values())
     return _MODULE.format(
         doc=file.doc,

@@ -51,9 +51,7 @@ def generate(root: Path) -> None:
 
 
 def add_paused(root: Path) -> None:
-    rewrite(
-        root / EVENTS, "WorkerStopped worker_stopped = 14;", "WorkerStopped worker_stopped = 14;\nWorkerPaused p = 15;"
-    )
+    rewrite(root / EVENTS, "worker_stopped = 14;", "worker_stopped = 14;\nWorkerPaused worker_paused = 15;")
     (root / EVENTS).write_text((root / EVENTS).read_text() + PAUSED)
 
 
@@ -123,6 +121,14 @@ def test_an_event_becomes_an_avro_record(root: Path) -> None:
 def test_a_type_that_no_event_has_had_is_refused(root: Path, kind: str) -> None:
     rewrite(root / EVENTS, "  string reason = 1;", f"  {kind} reason = 1;")
     with pytest.raises(NotInTheLog, match="reason"):
+        outputs.outputs(root)
+
+
+def test_an_event_that_no_topic_carries_is_refused(root: Path) -> None:
+    """Or the relay would find out, with the event already in the log."""
+    add_paused(root)
+    rewrite(root / EVENTS, "WorkerPaused worker_paused = 15;", "")
+    with pytest.raises(NotInTheLog, match="WorkerPaused: an event that is not in the payload of WorkerEvent"):
         outputs.outputs(root)
 
 
