@@ -27,7 +27,7 @@ class NewEvent(Protocol):
 class KnownEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     """An event type the server itself writes; its fields are its payload. Optional fields default to UNSET.
 
-    Its subclasses are generated: `record` names its Avro record, where `json_fields` are strings of JSON.
+    Those that have fields are generated: `record` names their Avro record, where `json_fields` are strings of JSON.
     """
 
     type: ClassVar[str]
