@@ -27,8 +27,9 @@ def middleware(trusted_proxies: Sequence[str], closed: Callable[[], bool]) -> li
     `trusted_proxies` are addresses or networks whose forwarded headers are believed (D9); `closed` is the maintenance
     switch.
     """
+    proxies = [Middleware(ProxyHeadersMiddleware, trusted_hosts=list(trusted_proxies))] if trusted_proxies else []
     return [
-        Middleware(ProxyHeadersMiddleware, trusted_hosts=list(trusted_proxies)),
+        *proxies,
         Middleware(RequestIds, new_id=lambda: str(uuid.uuid4())),
         Middleware(CrossOrigin),
         Middleware(CrashAnswers),
@@ -50,8 +51,11 @@ class RequestIds:
         given = Headers(scope=scope).get("x-request-id", "").strip()
         request_id = given if REQUEST_ID.fullmatch(given) else self.new_id()
         scope.setdefault("state", {})["request_id"] = request_id
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
             await self.app(scope, receive, _adding(send, {"x-request-id": request_id}))
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)
 
 
 class CrossOrigin:

@@ -21,6 +21,9 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 200
 """Nesting of a JSON body; far above any client's, and safe for every recursive reader behind us."""
 
+_BODY, _DOCUMENT = "oa.body", "oa.document"
+"""Where a request's scope keeps them once they were read."""
+
 FORM = "application/x-www-form-urlencoded"
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _BOOLEANS = {"1": True, "0": False}
@@ -145,9 +148,9 @@ def _issue(detail: ErrorDetails) -> Issue:
 
 async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
     """The raw body, read once; raises BodyTooLarge as soon as it is known to be."""
-    if not hasattr(request.state, "body"):
-        request.state.body = await _receive(request, limit)
-    body: bytes = request.state.body
+    if _BODY not in request.scope:
+        request.scope[_BODY] = await _receive(request, limit)
+    body: bytes = request.scope[_BODY]
     if len(body) > limit:
         raise BodyTooLarge(limit)
     return body
@@ -168,9 +171,9 @@ async def _receive(request: Request, limit: int) -> bytes:
 async def document_of(request: Request, limit: int = MAX_BODY_BYTES) -> Any:
     """The body, JSON or form, decoded once; an absent one is an empty object. Raises Invalid, BodyTooLarge."""
     body = await read_body(request, limit)
-    if not hasattr(request.state, "document"):
-        request.state.document = _document(request, body)
-    return request.state.document
+    if _DOCUMENT not in request.scope:
+        request.scope[_DOCUMENT] = _document(request, body)
+    return request.scope[_DOCUMENT]
 
 
 def _document(request: Request, body: bytes) -> Any:

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -35,8 +35,7 @@ class Claims(msgspec.Struct, frozen=True, omit_defaults=True):
     worker_id: str | None = None
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(NamedTuple):
     """What the request itself says; a value it has must be in the token too."""
 
     user_id: int | None = None

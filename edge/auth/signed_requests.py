@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 
@@ -27,8 +27,7 @@ class RequestTokens:
     clock: Clock
 
 
-@dataclass(frozen=True)
-class Signed:
+class Signed(NamedTuple):
     """A genuine request and both values of its principal headers."""
 
     claims: Claims
@@ -64,7 +63,10 @@ async def signed(request: Request, *, any_accept: bool = False, limit: int = MAX
 
 
 def _require_json(request: Request) -> None:
-    ranges = {part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")}
+    accept = request.headers.get("accept")
+    if accept is None or accept in _JSON_RANGES:
+        return
+    ranges = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
     if not ranges & (_JSON_RANGES | {""}):
         raise NotAcceptable("This route answers application/json.")
 
@@ -80,7 +82,8 @@ async def _top_level(request: Request, limit: int) -> dict[str, Any]:
         document = await document_of(request, limit)
     except Invalid:
         document = {}
-    return {**(document if isinstance(document, dict) else {}), **request.query_params}
+    fields = document if isinstance(document, dict) else {}
+    return {**fields, **request.query_params} if request.scope["query_string"] else fields
 
 
 def _context(

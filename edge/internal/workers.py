@@ -111,11 +111,11 @@ def _tail_ms(request: Request) -> int:
 
 
 routes: list[Route] = [
+    endpoints(_PATH + "/{worker_id}/events", POST=append),
+    endpoints(_PATH + "/{worker_id}/events/batch", POST=append_batch),
     endpoints(_PATH, GET=list_workers, POST=create),
     endpoints(_PATH + "/{worker_id}/snapshot", GET=snapshot),
     endpoints(_PATH + "/{worker_id}/requests", POST=send_request),
-    endpoints(_PATH + "/{worker_id}/events", POST=append),
-    endpoints(_PATH + "/{worker_id}/events/batch", POST=append_batch),
     endpoints(_PATH + "/{worker_id}/stop", POST=stop),
     endpoints(_PATH + "/{worker_id}/stream", GET=stream),
 ]

@@ -2,48 +2,29 @@
 
 import asyncio
 import os
-import re
-import subprocess
-import tempfile
 import time
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import asyncpg
 import uvloop
 
-from ops.bench.figures import Figure, cpu_s, median, percentile, show
+from ops.bench.figures import Figure, Run, beside, by_itself, cpu_s, median, show
+from ops.bench.pgbench import RUN_S, pgbench, prepare
 from ops.bench.processes import fresh_postgres
-from ops.bench.writing import EVENT, PAYLOAD
+from ops.bench.writers import Written, check, create, written
+from ops.bench.writing import EVENT
 from ops.database import open_pool
 from ops.stack.postgres import Postgres
 from producers.eventlog.commands import Item
 from producers.eventlog.log import EventLog
 from producers.workers import DECIDER, CreateWorker
-from schemas import canonical_json
 from schemas.names import worker_stream
 
 CONCURRENT = 64
-CLIENTS = 32
-RUN_S = 8
+SLOW_CONCURRENT = 256
+UNIT = "commands/s"
 ROUNDS = 3
-_PEER_TABLES = """
-create table peer_events (id bigserial primary key, stream text, seq bigint, type text, payload json, at timestamptz);
-create table peer_outbox (id bigserial primary key, event_id bigint, payload json);
-"""
-_PEER_SCRIPT = r"""
-\set stream random(1, 1000000)
-with e as (insert into peer_events (stream, seq, type, payload, at)
-           values ('worker/' || :stream, 1, 'worker.event', '{payload}', now()) returning id, payload)
-insert into peer_outbox (event_id, payload) select id, payload from e;
-"""
-
-
-class Run(NamedTuple):
-    """One side of one round."""
-
-    per_second: float
-    per_cpu_second: float
-    latencies_ms: list[float]
 
 
 def main(*, as_json: bool) -> None:
@@ -51,23 +32,48 @@ def main(*, as_json: bool) -> None:
 
 
 async def run() -> Figure:
-    async with fresh_postgres() as (server, pid):
-        connection = await asyncpg.connect(server.dsn())
-        await connection.execute(_PEER_TABLES)
-        await connection.close()
-        rounds = [(await _ours(server, pid), await _pgbench(server, pid)) for _ in range(ROUNDS)]
-    ours, peers = zip(*rounds, strict=True)
-    latencies = [value for one in ours for value in one.latencies_ms]
-    return Figure(
-        name="append",
-        ours=median(one.per_second for one in ours),
-        unit="commands/s",
-        peer=median(one.per_second for one in peers),
-        ratio=median(one.per_second / peer.per_second for one, peer in rounds),
-        p50_ms=percentile(latencies, 0.5),
-        p99_ms=percentile(latencies, 0.99),
-        cpu_ratio=median(one.per_cpu_second / peer.per_cpu_second for one, peer in rounds),
-    )
+    async with fresh_postgres() as (server, pid), open_pool(server.dsn()) as pool:
+        await prepare(server)
+        rounds = [(await _ours(server, pid), await pgbench(server, pid)) for _ in range(ROUNDS)]
+        figure = beside("append", UNIT, rounds)
+        figure.cpu_ratio = median(ours.per_cpu_second / peer.per_cpu_second for ours, peer in rounds)
+        figure.cases.append(await _shared(server, pool))
+        await _slow_down(pool)
+        slow = [await _slow_round(server, pid, pool, number) for number in range(ROUNDS)]
+    figure.cases.append(beside("5 ms a commit, 256 concurrent", UNIT, [(alone, peer) for alone, _, peer in slow]))
+    figure.cases.append(beside("5 ms a commit, four processes of 64", UNIT, [(four, peer) for _, four, peer in slow]))
+    return figure
+
+
+async def _shared(server: Postgres, pool: "asyncpg.Pool[Any]") -> Figure:
+    """Three processes with a client each on every stream; the log is checked afterwards."""
+    rounds = list[Run]()
+    for number in range(ROUNDS):
+        streams = await create(pool, f"shared-{number}", CONCURRENT)
+        results = await written(server.dsn(), [streams] * 3, RUN_S)
+        await check(pool, results)
+        rounds.append(_run_of(results))
+    return by_itself("three processes, shared streams", UNIT, rounds)
+
+
+async def _slow_down(pool: "asyncpg.Pool[Any]") -> None:
+    """A disk that takes 5 ms: whoever flushes the log waits that long first, holding its locks, for both sides."""
+    for setting in ("commit_siblings = 0", "commit_delay = 5000"):
+        await pool.execute(f"alter system set {setting}")
+    await pool.execute("select pg_reload_conf()")
+
+
+async def _slow_round(server: Postgres, pid: int, pool: "asyncpg.Pool[Any]", number: int) -> tuple[Run, Run, Run]:
+    """256 clients in one process, the same in four, and the peer."""
+    streams = await create(pool, f"slow-{number}", SLOW_CONCURRENT)
+    alone = _run_of(await written(server.dsn(), [streams], RUN_S))
+    four = _run_of(await written(server.dsn(), [streams[process::4] for process in range(4)], RUN_S))
+    return alone, four, await pgbench(server, pid)
+
+
+def _run_of(results: Sequence[Written]) -> Run:
+    latencies_ms = [latency_ms for result in results for latency_ms in result.latencies_ms]
+    return Run(len(latencies_ms) / RUN_S, latencies_ms)
 
 
 async def _ours(server: Postgres, pid: int) -> Run:
@@ -81,7 +87,7 @@ async def _ours(server: Postgres, pid: int) -> Run:
     used_s = cpu_s(pid) + _own_cpu_s() - before_s
     await log.close()
     await pool.close()
-    return Run(len(latencies) / elapsed_s, len(latencies) / used_s, latencies)
+    return Run(len(latencies) / elapsed_s, latencies, len(latencies) / used_s)
 
 
 async def _client(log: EventLog, number: int, end: float, latencies: list[float]) -> None:
@@ -97,30 +103,3 @@ async def _client(log: EventLog, number: int, end: float, latencies: list[float]
 def _own_cpu_s() -> float:
     times = os.times()
     return times.user + times.system
-
-
-async def _pgbench(server: Postgres, pid: int) -> Run:
-    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
-        script.write(_PEER_SCRIPT.replace("{payload}", canonical_json.encode(PAYLOAD).decode()))
-        script.flush()
-        command = [
-            *(str(server.binaries / "pgbench"), "-n", "-f", script.name, "-c", str(CLIENTS), "-j", "1"),
-            *("-M", "prepared", "-T", str(RUN_S), "-h", str(server.socket_folder), "-p", str(server.port)),
-            *("-U", "oa", "oa"),
-        ]
-        before_s = cpu_s(pid) + _children_cpu_s()
-        answer = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)
-        used_s = cpu_s(pid) + _children_cpu_s() - before_s
-    per_second = _number(answer.stdout, r"tps = ([\d.]+)")
-    return Run(per_second, _number(answer.stdout, r"transactions actually processed: (\d+)") / used_s, [])
-
-
-def _children_cpu_s() -> float:
-    times = os.times()
-    return times.children_user + times.children_system
-
-
-def _number(text: str, pattern: str) -> float:
-    found = re.search(pattern, text)
-    assert found is not None, text
-    return float(found[1])

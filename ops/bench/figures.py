@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from rich.console import Console
@@ -29,6 +29,30 @@ class Figure(msgspec.Struct, omit_defaults=True):
     cases: list["Figure"] = []
 
 
+class Run(NamedTuple):
+    """One side of one round; `per_cpu_second` is 0 when it was not measured."""
+
+    per_second: float
+    latencies_ms: Sequence[float] = ()
+    per_cpu_second: float = 0.0
+
+
+def beside(name: str, unit: str, rounds: Sequence[tuple[Run, Run]]) -> Figure:
+    """Ours and the peer's medians, and the median of the rounds' ratios."""
+    figure = by_itself(name, unit, [ours for ours, _ in rounds])
+    figure.peer = median(peer.per_second for _, peer in rounds)
+    figure.ratio = median(ours.per_second / peer.per_second for ours, peer in rounds)
+    return figure
+
+
+def by_itself(name: str, unit: str, rounds: Sequence[Run]) -> Figure:
+    """The median of the rounds, percentiles over all of them."""
+    figure = Figure(name, median(one.per_second for one in rounds), unit, None, None)
+    if latencies_ms := [latency_ms for one in rounds for latency_ms in one.latencies_ms]:
+        figure.p50_ms, figure.p99_ms = percentile(latencies_ms, 0.5), percentile(latencies_ms, 0.99)
+    return figure
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """`share` from 0 to 1 of sorted or unsorted values."""
     ordered = sorted(values)
@@ -49,6 +73,12 @@ def cpu_s(pid: int) -> float:
             continue
         total += sum(int(field) for field in fields[11:15]) / _TICKS
     return total
+
+
+def children_cpu_s() -> float:
+    """Of our children that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def descendants(pid: int) -> list[int]:

@@ -6,7 +6,10 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -15,9 +18,11 @@ from ops.settings import of_this_process
 from ops.stack import health, ports, postgres
 from ops.stack.kafka.broker import Broker, java
 from ops.stack.postgres import Postgres
-from ops.stack.processes import Log, Program, Supervised, leashed
+from ops.stack.processes import Log, Program, StackError, Supervised, leashed
 
 POLL_S = 0.01
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -77,3 +82,24 @@ async def serving(process: str, settings: Mapping[str, str]) -> AsyncIterator[in
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     while not await holds():
         await asyncio.sleep(POLL_S)
+
+
+async def in_own_process(function: Callable[..., T], *arguments: Any) -> T:
+    """What the function returns, run by a Python of its own."""
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_tell, args=(theirs, function, arguments), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        told: T = await asyncio.to_thread(ours.recv)
+        return told
+    except EOFError:
+        raise StackError(f"the bench's own process for `{function.__name__}` failed; see above") from None
+    finally:
+        process.kill()
+        process.join()
+
+
+def _tell(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    pipe.send(function(*arguments))

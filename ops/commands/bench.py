@@ -2,15 +2,16 @@
 
 import importlib
 import pkgutil
+from types import ModuleType
 from typing import Annotated
 
 import typer
 
 from ops import bench as benches
-from ops.commands.options import telling_errors
+from ops.commands.options import screen, telling_errors
 from ops.stack.processes import StackError
 
-Name = Annotated[str, typer.Argument(help="append, live-events …")]
+Name = Annotated[str | None, typer.Argument(help="append, live-events …", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 
@@ -18,12 +19,15 @@ def register(app: typer.Typer) -> None:
     app.command()(bench)
 
 
-def bench(name: Name, as_json: AsJson = False) -> None:
-    """Measure one row of DESIGN §10."""
+def bench(name: Name = None, as_json: AsJson = False) -> None:
+    """Measure one row of DESIGN §10; without a name, list them."""
     with telling_errors():
+        if name is None:
+            _list()
+            return
         if name not in names():
             raise StackError(f"no bench {name!r}: there are {', '.join(names())}")
-        importlib.import_module(f"ops.bench.{name.replace('-', '_')}").main(as_json=as_json)
+        _module(name.replace("-", "_")).main(as_json=as_json)
 
 
 def names() -> list[str]:
@@ -32,5 +36,12 @@ def names() -> list[str]:
     return sorted(name.replace("_", "-") for name in modules if hasattr(_module(name), "main"))
 
 
-def _module(name: str) -> object:
+def _list() -> None:
+    """Each with the first line of its module, which begins with the command."""
+    for name in names():
+        _, _, what = (_module(name.replace("-", "_")).__doc__ or "").partition(": ")
+        screen.print(f"{name:<16}{what}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _module(name: str) -> ModuleType:
     return importlib.import_module(f"ops.bench.{name}")

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+import uvloop
 
 from ops.commands.options import Data, telling_errors
 from ops.settings import of_this_process
@@ -31,7 +32,7 @@ def serve(process: Annotated[Process, typer.Argument()], data: Data = None) -> N
         settings = of_this_process(data)
         logs.configure(settings.log)
         served = importlib.import_module(f"ops.serving.{process}")
-        asyncio.run(_until_told(served.serve(settings)))
+        uvloop.run(_until_told(served.serve(settings)))
 
 
 async def _until_told(work: Coroutine[Any, Any, None]) -> None:
