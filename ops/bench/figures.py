@@ -75,6 +75,25 @@ def cpu_s(pid: int) -> float:
     return total
 
 
+def rss_kib(pid: int) -> int:
+    """Resident memory of a process and its descendants; pages that they share count for each of them."""
+    return _memory_kib(pid, "status", "VmRSS:")
+
+
+def pss_kib(pid: int) -> int:
+    """The same, with shared pages divided by those who share them."""
+    return _memory_kib(pid, "smaps_rollup", "Pss:")
+
+
+def _memory_kib(pid: int, file: str, field: str) -> int:
+    total = 0
+    for member in descendants(pid):
+        with suppress(OSError):  # it has ended meanwhile
+            lines = Path(f"/proc/{member}/{file}").read_text().splitlines()
+            total += sum(int(line.split()[1]) for line in lines if line.startswith(field))
+    return total
+
+
 def children_cpu_s() -> float:
     """Of our children that have ended."""
     times = os.times()

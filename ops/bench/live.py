@@ -14,7 +14,7 @@ import asyncpg
 from edge.auth.sign_in import ensure_local_account
 from edge.auth.sync_tokens import SyncTokenSettings, mint
 from ops.bench.figures import Figure, percentile
-from ops.bench.processes import serving
+from ops.bench.processes import served
 from ops.bench.sockets import Target, following
 from ops.bench.writing import Sent, Writer
 from producers.eventlog.log import EventLog
@@ -30,32 +30,37 @@ ISSUER = "http://bench.invalid"
 
 
 class Edge(NamedTuple):
+    """A served edge; `key` signs its sync tokens."""
+
     port: int
+    pid: int
     key: str
+
+    def token(self, user_id: int, topic: str) -> str:
+        settings = SyncTokenSettings(issuer=ISSUER, signing_key=self.key, ttl_s=900)
+        return mint(settings, user_id, [topic], datetime.now(UTC), "0" * 24, {}).token
 
 
 @asynccontextmanager
 async def edge(dsn: str) -> AsyncIterator[Edge]:
     key = secrets.token_hex(32)
     settings = {"OA_DATABASE_URL": dsn, "OA_SYNC_TOKEN_SIGNING_KEY": key, "OA_SYNC_TOKEN_ISSUER": ISSUER}
-    async with serving("edge", settings | {"OA_PROFILE": "local"}) as port:
-        yield Edge(port, key)
+    async with served("edge", settings | {"OA_PROFILE": "local"}) as (port, pid):
+        yield Edge(port, pid, key)
 
 
-async def measure(name: str, topic: str, pool: "asyncpg.Pool[Any]", served: Edge) -> Figure:
+async def measure(name: str, topic: str, pool: "asyncpg.Pool[Any]", edge: Edge) -> Figure:
     """Each rate with an owner and sockets of its own; each event counts once a socket."""
-    cases = [await _case(topic, pool, served, rate) for rate in RATES]
+    cases = [await _case(topic, pool, edge, rate) for rate in RATES]
     return Figure(name, cases[0].ours, "ms", None, None, cases[0].p50_ms, cases[0].p99_ms, cases=cases)
 
 
-async def _case(topic: str, pool: "asyncpg.Pool[Any]", served: Edge, rate: int) -> Figure:
-    user_id = await _account(pool, f"bench-{rate}@lane.test")
-    token_settings = SyncTokenSettings(issuer=ISSUER, signing_key=served.key, ttl_s=900)
-    token = mint(token_settings, user_id, [topic], datetime.now(UTC), "0" * 24, {}).token
+async def _case(topic: str, pool: "asyncpg.Pool[Any]", edge: Edge, rate: int) -> Figure:
+    user_id = await account(pool, f"bench-{rate}@lane.test")
     log = EventLog(pool)
     writer = Writer(log, user_owner(user_id), WORKERS)
     await writer.create()
-    async with following(Target(served.port, token, topic, SOCKETS, rows=WORKERS)) as arrivals:
+    async with following(Target(edge.port, edge.token(user_id, topic), topic, SOCKETS, rows=WORKERS)) as arrivals:
         await writer.paced(rate, WARM_UP_S)
         sent = await writer.paced(rate, RUN_S)
         await asyncio.sleep(SETTLE_S)
@@ -67,7 +72,7 @@ async def _case(topic: str, pool: "asyncpg.Pool[Any]", served: Edge, rate: int) 
     return Figure(f"{rate}/s", p50_ms, "ms", None, None, p50_ms, p99_ms)
 
 
-async def _account(pool: "asyncpg.Pool[Any]", email: str) -> int:
+async def account(pool: "asyncpg.Pool[Any]", email: str) -> int:
     token = await ensure_local_account(
         pool, email, None, clock=lambda: datetime.now(UTC), entropy=random.SystemRandom()
     )

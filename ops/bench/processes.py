@@ -4,12 +4,12 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
 
@@ -25,13 +25,19 @@ POLL_S = 0.01
 T = TypeVar("T")
 
 
+class Served(NamedTuple):
+    port: int
+    pid: int
+
+
 @asynccontextmanager
-async def running(program: Program, log: Log = lambda _name, _line: None) -> AsyncIterator[None]:
-    """Ready when the context begins."""
+async def running(program: Program, log: Log = lambda _name, _line: None) -> AsyncIterator[int]:
+    """Ready when the context begins; the pid it has then."""
     service = Supervised(program, log)
     try:
         await service.start(attempts=1)
-        yield
+        assert service.pid is not None
+        yield service.pid.number
     finally:
         await service.stop()
 
@@ -63,20 +69,33 @@ async def fresh_kafka() -> AsyncIterator[Broker]:
 @asynccontextmanager
 async def serving(process: str, settings: Mapping[str, str]) -> AsyncIterator[int]:
     """One of our processes as `oa serve` runs it, and the port of its health."""
+    async with served(process, settings) as (port, _):
+        yield port
+
+
+@asynccontextmanager
+async def served(process: str, settings: Mapping[str, str]) -> AsyncIterator[Served]:
     [port] = ports.free()
     where = {"edge": "OA_EDGE_PORT", "relay": "OA_RELAY_HEALTH_PORT", "processors": "OA_PROCESSORS_HEALTH_PORT"}
+    environment = {"OA_LOG_LEVEL": "warning", **settings, where[process]: str(port)}
+    async with listening(process, [sys.executable, "-m", "ops.commands", "serve", process], port, environment) as pid:
+        yield Served(port, pid)
+
+
+@asynccontextmanager
+async def listening(
+    name: str, command: Sequence[str], port: int, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[int]:
+    """Any process that answers `/readyz` on this port when it is ready, and its pid."""
 
     async def is_ready() -> bool:
         return (await health.ask(port)).ready
 
     program = Program(
-        name=process,
-        command=leashed([sys.executable, "-m", "ops.commands", "serve", process]),
-        ready=is_ready,
-        environment={**os.environ, "OA_LOG_LEVEL": "warning", **settings, where[process]: str(port)},
+        name=name, command=leashed(command), ready=is_ready, environment={**os.environ, **(environment or {})}
     )
-    async with running(program, lambda name, line: print(f"{name} | {line}", file=sys.stderr)):
-        yield port
+    async with running(program, lambda name, line: print(f"{name} | {line}", file=sys.stderr)) as pid:
+        yield pid
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
@@ -86,19 +105,32 @@ async def until(holds: Callable[[], Awaitable[bool]]) -> None:
 
 async def in_own_process(function: Callable[..., T], *arguments: Any) -> T:
     """What the function returns, run by a Python of its own."""
+    async with piped(_tell, function, arguments) as pipe:
+        told: T = await heard(pipe)
+        return told
+
+
+@asynccontextmanager
+async def piped(entry: Callable[..., None], *arguments: Any) -> AsyncIterator[Connection]:
+    """A Python of its own that runs `entry` with the other end of a pipe; it is killed with the context."""
     context = get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_tell, args=(theirs, function, arguments), daemon=True)
+    ours, theirs = context.Pipe()
+    process = context.Process(target=entry, args=(theirs, *arguments), daemon=True)
     process.start()
     theirs.close()
     try:
-        told: T = await asyncio.to_thread(ours.recv)
-        return told
-    except EOFError:
-        raise StackError(f"the bench's own process for `{function.__name__}` failed; see above") from None
+        yield ours
     finally:
         process.kill()
         process.join()
+
+
+async def heard(pipe: Connection) -> Any:
+    """What the process tells next."""
+    try:
+        return await asyncio.to_thread(pipe.recv)
+    except EOFError:
+        raise StackError("a process of the bench's own failed; see above") from None
 
 
 def _tell(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:

@@ -9,13 +9,14 @@ import re
 import struct
 import time
 from array import array
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 import uvloop
+
+from ops.bench.processes import heard, piped
 
 _ROW = re.compile(rb':bench:(\d+)[^"]*","doc_version":(\d+),')
 _LONGEST_ROW_BYTES = 80
@@ -35,23 +36,15 @@ class Target(NamedTuple):
 @asynccontextmanager
 async def following(target: Target) -> AsyncIterator[Callable[[], Awaitable[list["array[int]"]]]]:
     """A process whose sockets are all ready; the function ends it and tells each socket's arrivals."""
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    follower = context.Process(target=follow, args=(theirs, target), daemon=True)
-    follower.start()
-    theirs.close()
+    async with piped(follow, target) as pipe:
 
-    async def arrivals() -> list["array[int]"]:
-        ours.send("enough")
-        arrived: list[array[int]] = await asyncio.to_thread(ours.recv)
-        return arrived
+        async def arrivals() -> list["array[int]"]:
+            pipe.send("enough")
+            arrived: list[array[int]] = await heard(pipe)
+            return arrived
 
-    try:
-        assert await asyncio.to_thread(ours.recv) == "ready"
+        assert await heard(pipe) == "ready"
         yield arrivals
-    finally:
-        follower.kill()
-        follower.join()
 
 
 def follow(pipe: Connection, target: Target) -> None:
@@ -80,18 +73,13 @@ class Socket(asyncio.Protocol):
         self.arrivals = array("q")
 
     def connection_made(self, transport: Any) -> None:
-        key = base64.b64encode(os.urandom(16)).decode()
-        path = f"/sync/socket/websocket?token={self._target.token}&vsn=2.0.0"
-        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._target.port}\r\nUpgrade: websocket\r\n"
-        head += f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
         self._transport = transport
-        transport.write(head.encode())
+        transport.write(upgrade(self._target.port, path_of(self._target.token)))
 
     def data_received(self, data: bytes) -> None:
         now = time.monotonic_ns()
         if data.startswith(b"HTTP/1.1 101"):
-            subscribe = {"topics": [self._target.topic], "resume_after": {}}
-            self._transport.write(masked(_JOIN) + masked(["1", "2", "sync:v1", "sync:subscribe", subscribe]))
+            self._transport.write(subscribing(self._target.topic))
         rows, self._left = _rows(self._left + data)
         for row in rows:
             self.arrivals.extend((*row, now))
@@ -107,8 +95,25 @@ def _rows(text: bytes) -> tuple[list[tuple[int, int]], bytes]:
     return [(int(match[1]), int(match[2])) for match in matches], text[max(end, len(text) - _LONGEST_ROW_BYTES) :]
 
 
-def masked(message: Sequence[Any]) -> bytes:
+def path_of(token: str) -> str:
+    return f"/sync/socket/websocket?token={token}&vsn=2.0.0"
+
+
+def upgrade(port: int, path: str) -> bytes:
+    """A client's opening handshake (RFC 6455 §4.1)."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    return f"{head}Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+
+
+def subscribing(topic: str, cursor: int | None = None) -> bytes:
+    """Join, then follow one topic from a cursor."""
+    resume_after = {} if cursor is None else {topic: cursor}
+    subscribe = ["1", "2", "sync:v1", "sync:subscribe", {"topics": [topic], "resume_after": resume_after}]
+    return b"".join(masked(json.dumps(message).encode()) for message in (_JOIN, subscribe))
+
+
+def masked(text: bytes) -> bytes:
     """A client's text frame (RFC 6455 §5.3), with the mask 0."""
-    text = json.dumps(message).encode()
     size = bytes([0x80 | len(text)]) if len(text) < 126 else b"\xfe" + struct.pack("!H", len(text))
     return b"\x81" + size + b"\0\0\0\0" + text
