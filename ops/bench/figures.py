@@ -88,7 +88,7 @@ def pss_kib(pid: int) -> int:
 def _memory_kib(pid: int, file: str, field: str) -> int:
     total = 0
     for member in descendants(pid):
-        with suppress(OSError):  # it has ended meanwhile
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
             lines = Path(f"/proc/{member}/{file}").read_text().splitlines()
             total += sum(int(line.split()[1]) for line in lines if line.startswith(field))
     return total
@@ -114,13 +114,15 @@ def show(figure: Figure, *, as_json: bool) -> None:
     if as_json:
         print(msgspec.json.encode(_rounded(msgspec.to_builtins(figure))).decode())
         return
-    table = Table(
-        "case", "ours", "peer", "ratio", "p50 ms", "p99 ms", "CPU ratio", title=f"{figure.name}, {figure.unit}"
-    )
+    table = Table("case", "ours", "", "peer", "ratio", "p50 ms", "p99 ms", "CPU ratio", title=figure.name)
     for row in [figure, *figure.cases]:
-        values = (row.ours, row.peer, row.ratio, row.p50_ms, row.p99_ms, row.cpu_ratio)
-        table.add_row(row.name, *("–" if value is None else f"{value:,.2f}" for value in values))
+        values = (row.peer, row.ratio, row.p50_ms, row.p99_ms, row.cpu_ratio)
+        table.add_row(row.name, _shown(row.ours), row.unit, *map(_shown, values))
     Console().print(table)
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.2f}"
 
 
 def _rounded(value: Any) -> Any:
