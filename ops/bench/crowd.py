@@ -1,6 +1,7 @@
 """Sockets that only count what arrives, in processes of their own: cheap enough for thousands on any kind of server."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from multiprocessing.connection import Connection
@@ -14,22 +15,35 @@ from ops.bench.sockets import upgrade
 PROCESSES = 2
 
 
+class Visitor(NamedTuple):
+    """A socket: where it connects, and what it says first."""
+
+    path: str
+    hello: bytes
+
+
 class Crowd(NamedTuple):
-    """`sockets` that say `hello`, are ready once they saw `ready`, and count every `marker` after that."""
+    """Sockets that are ready once they saw `ready`, and count every `marker`; they come one by one or all at once."""
 
     port: int
-    path: str
-    sockets: int
-    hello: bytes
+    visitors: list[Visitor]
     ready: bytes
     marker: bytes = b"\0"
+    at_once: bool = False
+
+
+class Gathered(NamedTuple):
+    """All are ready, after so long and so many markers; `counted` waits until each has got so many more."""
+
+    took_s: float
+    before: int
+    counted: Callable[[int], Awaitable[None]]
 
 
 @asynccontextmanager
-async def gathered(crowd: Crowd) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
-    """All of them are ready; the function waits until every one has counted so many, from the beginning."""
+async def gathered(crowd: Crowd) -> AsyncIterator[Gathered]:
     async with AsyncExitStack() as stack:
-        shares = [crowd._replace(sockets=crowd.sockets // PROCESSES) for _ in range(PROCESSES)]
+        shares = [crowd._replace(visitors=crowd.visitors[share::PROCESSES]) for share in range(PROCESSES)]
         pipes = [await stack.enter_async_context(piped(_join, share)) for share in shares]
 
         async def counted(markers: int) -> None:
@@ -37,8 +51,8 @@ async def gathered(crowd: Crowd) -> AsyncIterator[Callable[[int], Awaitable[None
                 pipe.send(markers)
             await asyncio.gather(*map(heard, pipes))
 
-        await asyncio.gather(*map(heard, pipes))
-        yield counted
+        began, ended, before = zip(*await asyncio.gather(*map(heard, pipes)), strict=True)
+        yield Gathered(max(ended) - min(began), sum(before), counted)
 
 
 def _join(pipe: Connection, crowd: Crowd) -> None:
@@ -47,14 +61,15 @@ def _join(pipe: Connection, crowd: Crowd) -> None:
 
 
 async def _count(pipe: Connection, crowd: Crowd) -> None:
-    loop = asyncio.get_running_loop()
-    sockets = [Counting(crowd) for _ in range(crowd.sockets)]
-    for socket in sockets:
-        await loop.create_connection(lambda socket=socket: socket, "127.0.0.1", crowd.port)  # type: ignore[misc]
-        await socket.is_ready
-    pipe.send("ready")
+    sockets, began = [Counting(crowd, visitor) for visitor in crowd.visitors], time.monotonic()
+    if crowd.at_once:
+        await asyncio.gather(*(socket.come() for socket in sockets))
+    else:
+        for socket in sockets:
+            await socket.come()
+    pipe.send((began, time.monotonic(), sum(socket.before for socket in sockets)))
     while True:
-        markers = await loop.run_in_executor(None, pipe.recv)
+        markers = await asyncio.to_thread(pipe.recv)
         await asyncio.gather(*(socket.counted(markers) for socket in sockets))
         pipe.send("counted")
 
@@ -62,12 +77,17 @@ async def _count(pipe: Connection, crowd: Crowd) -> None:
 class Counting(asyncio.Protocol):
     """A client that looks for byte strings only; they may come in pieces."""
 
-    def __init__(self, crowd: Crowd) -> None:
+    def __init__(self, crowd: Crowd, visitor: Visitor) -> None:
         self.is_ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._awaited: tuple[int, asyncio.Future[None]] | None = None
         self._crowd = crowd
+        self._visitor = visitor
         self._left = b""
-        self.count = 0
+        self.before = self.count = 0
+
+    async def come(self) -> None:
+        await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._crowd.port)
+        await self.is_ready
 
     async def counted(self, markers: int) -> None:
         if self.count < markers:
@@ -76,7 +96,7 @@ class Counting(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
-        transport.write(upgrade(self._crowd.port, self._crowd.path))
+        transport.write(upgrade(self._crowd.port, self._visitor.path))
 
     def data_received(self, data: bytes) -> None:
         if not self.is_ready.done():
@@ -91,10 +111,10 @@ class Counting(asyncio.Protocol):
 
     def _get_ready(self, data: bytes) -> None:
         if not self._left:
-            self._transport.write(self._crowd.hello)
+            self._transport.write(self._visitor.hello)
         self._left += data
         if self._crowd.ready in self._left:
-            self._left = b""
+            self.before, self._left = self._left.count(self._crowd.marker), b""
             self.is_ready.set_result(None)
 
     def _look_for_markers(self, text: bytes) -> None:

@@ -16,7 +16,7 @@ import uvloop
 from edge.sync.framing import Address, Framing
 from edge.sync.updates import live_batches, worker_event_update
 from ops.bench import live
-from ops.bench.crowd import Crowd, gathered
+from ops.bench.crowd import Crowd, Visitor, gathered
 from ops.bench.figures import Figure, Run, beside, cpu_s, show
 from ops.bench.processes import Served, fresh_postgres, listening
 from ops.bench.sockets import masked, path_of, subscribing
@@ -35,7 +35,8 @@ WORKERS = 10
 ROUNDS = 3
 UNIT = "deliveries/CPU-second"
 SUBSCRIBED = b'"current_watermarks":[{'
-_ROW = b'"doc_key":'
+ROW = b'"doc_key":'
+NAIVE = Visitor("/ws", masked(b"join"))
 _SOCKETIO = Path(__file__).with_name("socketio")
 
 
@@ -83,13 +84,13 @@ async def _ours() -> list[Run]:
 
 def joining(edge: live.Edge, user_id: int, sockets: int = SOCKETS) -> Crowd:
     """Sockets that join and follow worker events."""
-    path = path_of(edge.token(user_id, WORKER_EVENTS))
-    return Crowd(edge.port, path, sockets, subscribing(WORKER_EVENTS), SUBSCRIBED, _ROW)
+    visitor = Visitor(path_of(edge.token(user_id, WORKER_EVENTS)), subscribing(WORKER_EVENTS))
+    return Crowd(edge.port, [visitor] * sockets, SUBSCRIBED, ROW)
 
 
 async def _naive() -> list[Run]:
     async with naive() as (port, pid):
-        return await _broadcast(Crowd(port, "/ws", SOCKETS, masked(b"join"), b"joined", _ROW), pid)
+        return await _broadcast(Crowd(port, [NAIVE] * SOCKETS, b"joined", ROW), pid)
 
 
 @asynccontextmanager
@@ -101,9 +102,9 @@ async def naive() -> AsyncIterator[Served]:
 
 async def _socketio() -> list[Run]:
     [port] = ports.free()
-    path = "/socket.io/?EIO=4&transport=websocket"
+    visitor = Visitor("/socket.io/?EIO=4&transport=websocket", masked(b"40"))
     async with listening("socket.io", ["node", str(_SOCKETIO / "server.js"), str(port)], port) as pid:
-        return await _broadcast(Crowd(port, path, SOCKETS, masked(b"40"), b'40{"sid"', _ROW), pid)
+        return await _broadcast(Crowd(port, [visitor] * SOCKETS, b'40{"sid"', ROW), pid)
 
 
 async def _broadcast(crowd: Crowd, pid: int) -> list[Run]:
@@ -120,13 +121,13 @@ async def _broadcast(crowd: Crowd, pid: int) -> list[Run]:
 async def _measured(crowd: Crowd, pid: int, publish: Callable[[int, int], Awaitable[None]]) -> list[Run]:
     """The server's CPU from the first message of a case until everybody has all of them."""
     runs, total = list[Run](), 0
-    async with gathered(crowd) as counted:
+    async with gathered(crowd) as crowded:
         for rate, messages in CASES:
             before_s = cpu_s(pid)
             await publish(rate, messages)
             total += messages
-            await counted(total)
-            runs.append(Run(crowd.sockets * messages / (cpu_s(pid) - before_s)))
+            await crowded.counted(total)
+            runs.append(Run(SOCKETS * messages / (cpu_s(pid) - before_s)))
     return runs
 
 

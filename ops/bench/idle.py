@@ -7,10 +7,9 @@ import uvloop
 
 from ops.bench import live
 from ops.bench.crowd import Crowd, gathered
-from ops.bench.fanout import joining, naive
+from ops.bench.fanout import NAIVE, joining, naive
 from ops.bench.figures import Figure, median, rss_kib, show
 from ops.bench.processes import fresh_postgres
-from ops.bench.sockets import masked
 from ops.database import open_pool
 
 SOCKETS = 2_000
@@ -38,20 +37,20 @@ async def run() -> Figure:
 
 async def _ours() -> tuple[float, int]:
     async with fresh_postgres() as (server, _), open_pool(server.dsn()) as pool, live.edge(server.dsn()) as edge:
-        return await _grown(joining(edge, await live.account(pool, "bench@lane.test")), edge.pid)
+        return await _grown(joining(edge, await live.account(pool, "bench@lane.test"), SOCKETS), edge.pid)
 
 
 async def _naive() -> tuple[float, int]:
     async with naive() as (port, pid):
-        return await _grown(Crowd(port, "/ws", SOCKETS, masked(b"join"), b"joined"), pid)
+        return await _grown(Crowd(port, [NAIVE] * SOCKETS, b"joined"), pid)
 
 
 async def _grown(crowd: Crowd, pid: int) -> tuple[float, int]:
     """KiB a socket, and of the process; the first few sockets bring what is loaded once."""
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(gathered(crowd._replace(sockets=WARM_UP)))
+        await stack.enter_async_context(gathered(crowd._replace(visitors=crowd.visitors[:WARM_UP])))
         before = rss_kib(pid)
-        await stack.enter_async_context(gathered(crowd._replace(sockets=SOCKETS)))
+        await stack.enter_async_context(gathered(crowd))
         await asyncio.sleep(SETTLE_S)
         after = rss_kib(pid)
     return (after - before) / SOCKETS, after

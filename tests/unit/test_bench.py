@@ -5,7 +5,7 @@ import json
 import pytest
 import typer
 
-from ops.bench.crowd import Counting, Crowd
+from ops.bench.crowd import Counting, Crowd, Visitor
 from ops.bench.figures import Figure, Run, beside, by_itself, percentile, show
 from ops.commands import bench
 
@@ -52,7 +52,7 @@ def test_an_unknown_name_is_told_what_there_is(capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize("pieces", [[b"..mark..mark"], [b"..ma", b"rk..mark"], [b"..m", b"a", b"rk..mar", b"k"]])
 async def test_markers_are_counted_once_however_the_bytes_are_cut(pieces: list[bytes]) -> None:
-    socket = Counting(Crowd(port=1, path="/", sockets=1, hello=b"", ready=b"", marker=b"mark"))
+    socket = Counting(Crowd(port=1, visitors=[], ready=b"", marker=b"mark"), Visitor("/", b""))
     socket.is_ready.set_result(None)
     for piece in pieces:
         socket.data_received(piece)
