@@ -44,7 +44,7 @@ class Chain:
         for event in events:
             if topic := self._topics.get(event.kind):
                 key = kafka_key(event.stream)
-                partition = TopicPartition(topic, _partition_of(key, self._partitions[topic]))
+                partition = _partition_of(topic, key, self._partitions[topic])
                 if event.position > self._published[partition]:
                     yield self._record(partition, key, event)
 
@@ -55,4 +55,6 @@ class Chain:
         return OutgoingRecord(partition, key, avro.encode(event), headers, int(event.recorded_at.timestamp() * 1000))
 
 
-_partition_of = lru_cache(maxsize=65536)(partition_of)
+@lru_cache(maxsize=65536)
+def _partition_of(topic: str, key: bytes, partitions: int) -> TopicPartition:
+    return TopicPartition(topic, partition_of(key, partitions))
