@@ -126,7 +126,7 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     tail = LogTail(reader, wakeups.event(names.NOTIFY_LOG), start=head.position)
     heads = {topic: await journal_reader.head(topic) for topic in _JOURNAL_TOPICS}
     journal_tail = JournalTail(journal_reader, wakeups.event(names.NOTIFY_JOURNAL), heads)
-    log, streams = EventLog(pool), StreamReader(pool)
+    log, streams = EventLog(pool, clock=clock), StreamReader(pool)
     histories = {names.WORKER_EVENTS: await epochs.history(pool), **await journal_reader.histories()}
     topics = sources(reader, tail, journal_reader, journal_tail, settings.sync, histories)
     live = _live(settings, topics, pool, clock)
@@ -136,7 +136,7 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
         *parts,
         Workers(log, streams, functools.partial(projections, pool), settings.workers, clock),
         EventStreams(reader, tail, streams),
-        EdgeHealth(reader, tail),
+        EdgeHealth(log, reader, tail, journal_reader, journal_tail),
         Release(settings.release),
         PublishedSchemas(published(settings.topic_prefix)),
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
@@ -11,39 +11,78 @@ from starlette.routing import Route
 
 from edge.requests import endpoints, service
 from edge.responses import DATABASE_ERRORS, Json
+from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
 from producers.eventlog.tail import LogTail
+from readmodels.journal import JournalReader
+from readmodels.journal_tail import JournalTail
 
 STUCK_AFTER_S = 5.0
 _ANSWER_WITHIN_S = 2.0
 
 
-class EdgeHealth:
-    """Ready while the log answers and the tail moves on whenever there is something to read."""
+class Standstill:
+    """For how long something has not moved on, although there was something to do all the while."""
 
-    def __init__(self, reader: LogReader, tail: LogTail, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._stands_at: object = None
+        self._since = 0.0
+
+    def seconds(self, place: object, *, is_behind: bool) -> float:
+        """Counted from the first look that found it behind at this place."""
+        stands_at = place if is_behind else None
+        if stands_at is None or stands_at != self._stands_at:
+            self._stands_at, self._since = stands_at, self._monotonic()
+        return self._monotonic() - self._since
+
+
+class EdgeHealth:
+    """Ready while the log answers and takes commands, and both tails move on whenever there is something to read."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        reader: LogReader,
+        tail: LogTail,
+        journal_reader: JournalReader,
+        journal_tail: JournalTail,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log = log
         self._reader = reader
         self._tail = tail
-        self._monotonic = monotonic
-        self._position = tail.position
-        self._moved_at = monotonic()
+        self._journal_reader = journal_reader
+        self._journal_tail = journal_tail
+        self._log_stands, self._tail_stands, self._journal_stands = (Standstill(monotonic) for _ in range(3))
 
     async def readiness(self) -> dict[str, object]:
         try:
-            head = await asyncio.wait_for(self._reader.head(), _ANSWER_WITHIN_S)
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
+                head, watermarks = await self._reader.head(), await self._journal_reader.watermarks()
         except (TimeoutError, *DATABASE_ERRORS) as error:
             return {"ready": False, "reason": f"the log does not answer: {error!r}"}
         if head.suspended:
             return {"ready": False, "reason": head.suspended}
         behind = max(head.position - self._tail.position, 0)
-        stuck_s = self._stuck_s(behind)
-        reason = f"the tail has stood still for {stuck_s:.0f} s" if stuck_s > STUCK_AFTER_S else None
-        return {"ready": reason is None, "reason": reason, "lag_positions": behind, "lag_seconds": round(stuck_s, 3)}
+        tail_s = self._tail_stands.seconds(self._tail.position, is_behind=behind > 0)
+        standing = {"the tail": tail_s, "the log": self._log_s(), "the journal's tail": self._journal_s(watermarks)}
+        reasons = [f"{part} has stood still for {s:.0f} s" for part, s in standing.items() if s > STUCK_AFTER_S]
+        return {
+            "ready": not reasons,
+            "reason": ", ".join(reasons) or None,
+            "lag_positions": behind,
+            "lag_seconds": round(tail_s, 3),
+        }
 
-    def _stuck_s(self, behind: int) -> float:
-        if behind == 0 or self._tail.position != self._position:
-            self._position, self._moved_at = self._tail.position, self._monotonic()
-        return self._monotonic() - self._moved_at
+    def _log_s(self) -> float:
+        """Something holds up its commits, though it can be read."""
+        return self._log_stands.seconds(self._log.answered, is_behind=self._log.waiting > 0)
+
+    def _journal_s(self, watermarks: Mapping[str, int]) -> float:
+        positions = {topic: self._journal_tail.position(topic) for topic in watermarks}
+        is_behind = any(watermarks[topic] > position for topic, position in positions.items())
+        return self._journal_stands.seconds(positions, is_behind=is_behind)
 
 
 async def livez(_: Request) -> Response:

@@ -53,7 +53,7 @@ class Processors:
         self._watch: Watch | None = None
 
     def health(self) -> Health:
-        return self._watch.health if self._watch else Health(False, 0, 0.0, f"waiting for {self._waiting_for}")
+        return self._watch.health() if self._watch else Health(False, 0, 0.0, f"waiting for {self._waiting_for}")
 
     async def run(self) -> None:
         """Until cancelled; raises when the log is behind (DESIGN I2) or Faust gives up."""

@@ -1,6 +1,7 @@
 """How far a view is behind the log, whether it moves, and what to do about deliveries that nothing follows (I9)."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -63,6 +64,7 @@ class Watch:
         partitions: int,
         topic: str,
         clock: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pool = pool
         self._reader = LogReader(pool)
@@ -72,7 +74,16 @@ class Watch:
         self._clock = clock
         self._applied = 0
         self._waiting: Waiting | None = None
-        self.health = Health(False, 0, 0.0, "has not looked yet")
+        self._monotonic = monotonic
+        self._looked_at = monotonic()
+        self._seen = Health(False, 0, 0.0, "has not looked yet")
+
+    def health(self) -> Health:
+        """What was seen last; a look that does not end is not ready (DESIGN I9)."""
+        looking_s = self._monotonic() - self._looked_at
+        if looking_s < STUCK_AFTER_S:
+            return self._seen
+        return self._seen._replace(ready=False, reason=f"the log has not answered for {looking_s:.0f} s")
 
     async def run(self) -> None:
         """Ends only with LogBehind."""
@@ -84,11 +95,12 @@ class Watch:
     async def refresh(self) -> None:
         """Look, and tell what was seen; raises LogBehind."""
         try:
-            self.health = await self.look()
+            self._seen = await self.look()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            self.health = self.health._replace(ready=False, reason=f"cannot read Postgres: {error!r}")
-        metrics.LAG_POSITIONS.labels(self._projector.view.name).set(self.health.lag_positions)
-        metrics.LAG_SECONDS.labels(self._projector.view.name).set(self.health.lag_seconds)
+            self._seen = self._seen._replace(ready=False, reason=f"cannot read Postgres: {error!r}")
+        self._looked_at = self._monotonic()
+        metrics.LAG_POSITIONS.labels(self._projector.view.name).set(self._seen.lag_positions)
+        metrics.LAG_SECONDS.labels(self._projector.view.name).set(self._seen.lag_seconds)
 
     async def look(self) -> Health:
         """Checkpoints are read first: an event that one of them covers is applied, whatever happens meanwhile."""

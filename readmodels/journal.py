@@ -96,6 +96,10 @@ class JournalReader:
         of_topic = groupby(rows, lambda row: row["topic"])
         return {topic: History([Epoch(*row[1:]) for row in epochs]) for topic, epochs in of_topic}
 
+    async def watermarks(self) -> dict[str, int]:
+        """Every topic's head."""
+        return {row["topic"]: row["watermark"] for row in await self._pool.fetch(SQL["watermarks"])}
+
     async def floor(self, topic: str, owner: str, horizon: datetime) -> int:
         """Watermark of the owner's newest row that is older than the horizon; 0 if none."""
         watermark: int | None = await self._pool.fetchval(SQL["floor"], topic, owner, horizon)

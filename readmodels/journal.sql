@@ -54,6 +54,10 @@ select watermark from journal_heads where topic = $1
 -- name: histories
 select topic, epoch, kept_through, began_after from journal_epochs order by topic, epoch
 
+-- name: watermarks
+-- a row a topic
+select topic, watermark from journal_heads
+
 -- name: floor
 -- by journal_of_owner alone, newest first
 select watermark from journal where topic = $1 and owner = $2 and inserted_at < $3 order by watermark desc limit 1

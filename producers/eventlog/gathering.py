@@ -13,7 +13,10 @@ _MAX_BYTES = 4 * 1024 * 1024
 
 
 class Gathering:
-    """First come, first served, by stream: whole queues of streams that no batch holds."""
+    """First come, first served, by stream: whole queues of streams that no batch holds.
+
+    `released` counts what has left it with a batch.
+    """
 
     def __init__(self, committers: int) -> None:
         self._committers = committers
@@ -21,7 +24,13 @@ class Gathering:
         self._held: dict[str, deque[Waiting]] = {}
         self._count = 0
         self._in_flight = 0
+        self.released = 0
         self._changed = asyncio.Event()
+
+    @property
+    def unsettled(self) -> int:
+        """Submissions that wait or are in a batch."""
+        return self._count + self._in_flight
 
     def put(self, submission: Submission) -> "asyncio.Future[Sequence[Outcome[Any]]]":
         future: asyncio.Future[Sequence[Outcome[Any]]] = asyncio.get_running_loop().create_future()
@@ -39,7 +48,7 @@ class Gathering:
 
     def take(self) -> list[Waiting]:
         """The next batch; its share of what waits and is in flight leaves work for the other committers."""
-        limit = min(-(-(self._count + self._in_flight) // self._committers), _MAX_SUBMISSIONS)
+        limit = min(-(-self.unsettled // self._committers), _MAX_SUBMISSIONS)
         taken: list[Waiting] = []
         size = 0
         while self._ready and len(taken) < limit and size < _MAX_BYTES:
@@ -59,6 +68,7 @@ class Gathering:
             if queue := self._held.pop(stream):
                 self._ready[stream] = queue
         self._in_flight -= len(taken)
+        self.released += len(taken)
         self._changed.set()
 
     def drain(self) -> list[Waiting]:

@@ -83,6 +83,16 @@ class EventLog:
         self._commit_s = 0.0
         self._committers = [asyncio.create_task(self._commit_forever()) for _ in range(committers)]
 
+    @property
+    def waiting(self) -> int:
+        """Submissions that have no answer yet."""
+        return self._gathering.unsettled
+
+    @property
+    def answered(self) -> int:
+        """How many have ever been answered; one that stands still while some wait is stuck (DESIGN I9)."""
+        return self._gathering.released
+
     async def close(self) -> None:
         """Stop; whoever still waits gets `LogUnavailable`."""
         for committer in self._committers:

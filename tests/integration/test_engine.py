@@ -14,6 +14,7 @@ from readmodels.journal import JournalReader
 from readmodels.workers import SUMMARIES, Summary, apply, projections
 from schemas import names
 from schemas.events import Recorded
+from tests.locks import held, until_waiting
 from tests.worker_events import STARTED, Log, delivered, heartbeat, partition_in
 
 Pool = asyncpg.Pool
@@ -50,6 +51,7 @@ async def test_rows_journal_and_checkpoint_follow_a_batch(pool: "Pool[Any]", log
     assert row.payload["event_count"] == 3
 
 
+@pytest.mark.invariant("I5")
 async def test_the_same_batch_again_changes_nothing(pool: "Pool[Any]", log: Log) -> None:
     await engine.apply_batch(pool, SUMMARIES, 1, delivered(log.events), log.fill)
     digest = await engine.digest(pool, SUMMARIES)
@@ -76,6 +78,7 @@ async def test_a_hole_is_filled_from_the_log_before_going_on(pool: "Pool[Any]", 
     assert await event_count(pool) == 23
 
 
+@pytest.mark.invariant("I2")
 async def test_a_hole_that_the_log_cannot_fill_is_refused_and_nothing_is_written(pool: "Pool[Any]", log: Log) -> None:
     ((partition, deliveries),) = delivered(log.events).items()
     with pytest.raises(LogBehind):
@@ -83,13 +86,17 @@ async def test_a_hole_that_the_log_cannot_fill_is_refused_and_nothing_is_written
     assert await event_count(pool) == 0
 
 
-async def test_two_processes_with_the_same_batch_apply_it_once(pool: "Pool[Any]", log: Log) -> None:
+@pytest.mark.invariant("I5")
+async def test_two_processes_with_the_same_batch_apply_it_once(pool: "Pool[Any]", database: str, log: Log) -> None:
+    """Both have looked before either writes."""
     batch = delivered(log.events)
-    applied = await asyncio.gather(
-        *(engine.apply_batch(pool, SUMMARIES, 1, batch, log.fill) for _ in range(4)), return_exceptions=False
-    )
-    assert sorted(one.events for one in applied) == [0, 0, 0, 3]
+    await engine.advance(pool, SUMMARIES, 1, list(batch), 0)
+    async with held(database, "select * from checkpoints for update"):
+        both = [asyncio.create_task(engine.apply_batch(pool, SUMMARIES, 1, batch, log.fill)) for _ in range(2)]
+        await until_waiting(pool, 2, both[0])
+    assert sorted([(await one).events for one in both]) == [0, 3]
     assert await event_count(pool) == 3
+    assert await JournalReader(pool).head(names.WORKER_SUMMARIES) == 1
 
 
 async def test_an_event_that_cannot_be_applied_quarantines_its_document_only(pool: "Pool[Any]", log: Log) -> None:
@@ -111,6 +118,7 @@ async def test_an_event_that_cannot_be_applied_quarantines_its_document_only(poo
     assert await pool.fetchval("select error from quarantine") == "ValueError('cannot')"
 
 
+@pytest.mark.invariant("I5")
 async def test_nothing_of_a_failing_transaction_stays(pool: "Pool[Any]", log: Log) -> None:
     """The journal comes last; rows and checkpoint must go with it."""
     view = replace(SUMMARIES, feeds="a topic that is longer than any " + "\0")

@@ -3,13 +3,14 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import pytest
 
-from producers.errors import Conflict, IdentityConflict, NotFound, TooLarge
+from producers.errors import Conflict, IdentityConflict, LogUnavailable, NotFound, TooLarge
 from producers.eventlog.commands import Identity, IdentityKey, Item
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
@@ -18,6 +19,7 @@ from producers.eventlog.streams import StreamReader
 from producers.workers import DECIDER, AppendEvent, CreateWorker, SendRequest, StopWorker, Worker
 from schemas import hashing
 from schemas.names import worker_stream
+from tests.locks import until_waiting
 
 Pool = asyncpg.Pool
 
@@ -48,6 +50,7 @@ def identity(key: str, content: Any) -> Identity:
     return Identity(IdentityKey("event:test", key), hashing.digest(content))
 
 
+@pytest.mark.invariant("I1")
 async def test_what_was_answered_is_in_the_log(log: EventLog, pool: Pool, stream: str) -> None:
     [created] = await run(log, stream, create(stream))
     [appended] = await run(log, stream, AppendEvent("worker.heartbeat", {"source": "desk"}))
@@ -90,6 +93,7 @@ async def test_a_rejection_writes_nothing(log: EventLog, pool: Pool, stream: str
     assert await StreamReader(pool).get(DECIDER, stream) is None
 
 
+@pytest.mark.invariant("I6")
 async def test_a_known_identity_answers_what_it_answered_first(log: EventLog, pool: Pool, stream: str) -> None:
     await run(log, stream, create(stream))
     key = identity(stream, 1)
@@ -104,6 +108,19 @@ async def test_a_known_identity_answers_what_it_answered_first(log: EventLog, po
             await again.close()
 
 
+@pytest.mark.invariant("I6")
+async def test_a_known_identity_is_not_executed_again_after_a_restart(log: EventLog, pool: Pool, stream: str) -> None:
+    """Nothing refuses the event, so only the table knows."""
+    await run(log, stream, create(stream))
+    key = identity(stream, 1)
+    [first] = await run(log, stream, AppendEvent("worker.event", {"n": 1}), identities=[key])
+    restarted = EventLog(pool)
+    [repeat] = await run(restarted, stream, AppendEvent("worker.event", {"n": 1}), identities=[key])
+    assert (repeat.replayed, repeat.seq) == (True, first.seq)
+    await restarted.close()
+
+
+@pytest.mark.invariant("I6")
 async def test_a_rejection_is_not_remembered(log: EventLog, stream: str) -> None:
     key = identity(stream, 1)
     with pytest.raises(NotFound):
@@ -119,6 +136,7 @@ async def test_a_submission_is_accepted_whole_or_not_at_all(log: EventLog, pool:
     assert await StreamReader(pool).get(DECIDER, stream) is None
 
 
+@pytest.mark.invariant("I3")
 async def test_decisions_on_stale_state_are_never_released(pool: Pool, stream: str) -> None:
     """Two nodes cache the same stream; what one changes the other must notice, behind rejections too."""
     here, there = EventLog(pool), EventLog(pool)
@@ -136,6 +154,18 @@ async def test_decisions_on_stale_state_are_never_released(pool: Pool, stream: s
         await there.close()
 
 
+@pytest.mark.invariant("I3")
+async def test_a_rejection_on_stale_state_is_never_released(pool: Pool, stream: str) -> None:
+    """Nothing is written there, so nothing but the check of what was read can notice."""
+    here, there = EventLog(pool), EventLog(pool)
+    await run(there, stream, create(stream), StopWorker())
+    await run(here, stream, create(stream))
+    [outcome] = await run(there, stream, AppendEvent("worker.event", {}))  # cached there: stopped
+    assert outcome.seq == 4
+    await here.close()
+    await there.close()
+
+
 async def test_one_bad_command_does_not_fail_its_batch(log: EventLog, stream: str) -> None:
     streams = [f"{stream}-{n}" for n in range(20)]
     results = await asyncio.gather(
@@ -147,6 +177,7 @@ async def test_one_bad_command_does_not_fail_its_batch(log: EventLog, stream: st
     assert [isinstance(result, Exception) for result in results] == [False] * 20 + [True, True]
 
 
+@pytest.mark.invariant("I6")
 async def test_identities_of_events_are_forgotten_after_a_week(log: EventLog, pool: Pool, stream: str) -> None:
     await run(log, stream, create(stream))
     old, recent = identity(f"{stream}-old", 1), identity(f"{stream}-recent", 1)
@@ -161,6 +192,50 @@ async def test_identities_of_events_are_forgotten_after_a_week(log: EventLog, po
     assert {row["key"] for row in kept} == {recent.key.key, money.key.key}
 
 
+@asynccontextmanager
+async def at_commit(pool: Pool, owner: str, does: str) -> AsyncIterator[None]:
+    """Whatever commits an event of `owner` does this first, in its own transaction."""
+    await pool.execute(f"""
+        create function at_commit() returns trigger language plpgsql as $$ begin {does}; return null; end $$;
+        create constraint trigger at_commit after insert on events deferrable initially deferred
+        for each row when (new.owner = '{owner}') execute function at_commit()
+    """)
+    try:
+        yield
+    finally:
+        await pool.execute("drop function at_commit cascade")
+
+
+@pytest.mark.invariant("I1")
+async def test_nothing_is_answered_that_is_not_committed(log: EventLog, pool: Pool, stream: str) -> None:
+    """Neither on cached state nor under locks: a commit that conflicts is tried both ways."""
+    head = await LogReader(pool).head()
+    async with at_commit(pool, "user:41", "raise exception 'not now' using errcode = '40001'"):
+        with pytest.raises(LogUnavailable):
+            await run(log, stream, create(stream))
+        assert await LogReader(pool).head() == head
+    [created] = await run(log, stream, create(stream))
+    assert [event.position for event in created.events] == [head.position + 1]
+
+
+@pytest.mark.invariant("I2")
+async def test_no_position_is_visible_before_a_lower_one(log: EventLog, pool: Pool, stream: str) -> None:
+    """A commit that hangs holds up every later one: positions are given out in commit order."""
+    start, other = (await LogReader(pool).head()).position, EventLog(pool)
+    async with pool.acquire() as gate, at_commit(pool, "user:held", "perform pg_advisory_xact_lock(41)"):
+        await gate.execute("select pg_advisory_lock(41)")
+        held = asyncio.create_task(log.execute(DECIDER, stream + "-1", "user:held", [Item(create(stream))]))
+        await until_waiting(pool, 1, held)
+        later = asyncio.create_task(run(other, stream + "-2", create(stream)))
+        await until_waiting(pool, 2, later)
+        assert await LogReader(pool).read_all(start, 10) == []
+        await gate.execute("select pg_advisory_unlock(41)")
+        positions = [outcome.events[0].position for [outcome] in await asyncio.gather(held, later)]
+    assert positions == [start + 1, start + 2]
+    await other.close()
+
+
+@pytest.mark.invariant("I2", "I3")
 async def test_writers_on_shared_streams_leave_dense_positions_and_seqs(pool: Pool, stream: str) -> None:
     logs = [EventLog(pool) for _ in range(3)]
     streams = [f"{stream}-{n}" for n in range(5)]
