@@ -6,7 +6,7 @@ CODEX := ops/codex/node_modules/.package-lock.json
 BUF := ops/buf/node_modules/.package-lock.json
 CHECKED := schemas producers readmodels processors edge ops tests
 
-.PHONY: all up down demo test lint format generate release-contracts lock codex buf clean
+.PHONY: all up down demo test lint mutate-invariants format generate release-contracts lock codex buf clean
 .DEFAULT_GOAL := all
 
 all: $(BIN)/oa
@@ -63,6 +63,10 @@ lint: all buf
 	$(BIN)/mypy -p oa_client
 	$(BIN)/lint-imports
 	@set -e; for check in ops/checks/[a-z]*.py; do $(BIN)/python -m ops.checks.$$(basename $$check .py); done
+
+# takes the protecting lines of docs/invariants.md away, one by one in a copy, and shows the test that then fails
+mutate-invariants: all
+	$(BIN)/python -m ops.mutation.invariants
 
 format: all
 	$(BIN)/ruff check --fix .

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from edge.sync.settings import SyncSettings
 from tests.live_sockets import EVENTS, ME, SOMEBODY_ELSE, SUMMARIES, MemoryTopic, connected, hub_of, until
 
@@ -57,6 +59,7 @@ async def test_a_cursor_at_the_floor_is_fine() -> None:
     assert (reply["status"], watermarks) == ("ok", [8, 9])
 
 
+@pytest.mark.invariant("I8")
 async def test_a_cursor_below_the_floor_is_stale() -> None:
     reply, watermarks = await answered({EVENTS: 5})
     stale = {"topic": EVENTS, "resume_after": 5, "retention_floor": 6}
@@ -70,6 +73,7 @@ async def test_old_rows_of_somebody_else_make_no_cursor_stale() -> None:
     assert (reply["status"], watermarks) == ("ok", [8, 9])
 
 
+@pytest.mark.invariant("I8")
 async def test_a_cursor_beyond_the_head_is_no_cursor() -> None:
     reply, watermarks = await answered({EVENTS: 11})
     assert (reply["status"], watermarks) == ("ok", [8, 9])

@@ -139,6 +139,7 @@ async def test_topics_are_replayed_in_request_order_and_never_mixed() -> None:
         assert reply["response"]["current_watermarks"] == [*at(2, SUMMARIES), *at(3)]
 
 
+@pytest.mark.invariant("I8")
 async def test_rows_that_come_while_replaying_are_sent_after_the_reply() -> None:
     topic = MemoryTopic()
     topic.publish(count=3)
@@ -154,6 +155,7 @@ async def test_rows_that_come_while_replaying_are_sent_after_the_reply() -> None
         assert shape(peer)[1:] == [([1], False), ([2], False), ([3], True), ("phx_reply",), ([4, 5], True)]
 
 
+@pytest.mark.invariant("I8")
 async def test_rows_that_the_tail_hands_out_while_they_are_replayed_are_sent_once() -> None:
     topic = MemoryTopic()
     topic.commit(count=3)
@@ -182,6 +184,7 @@ async def test_a_heartbeat_tells_nothing_that_waits_for_the_next_flush() -> None
         assert reply["response"]["watermarks"] == at(1)
 
 
+@pytest.mark.invariant("I8")
 async def test_more_than_can_be_held_is_replayed() -> None:
     topic = MemoryTopic()
     topic.publish(count=3)
@@ -286,6 +289,7 @@ async def test_sockets_with_different_refs_and_framings_get_the_same_rows() -> N
         assert old.messages[-1]["ref"] is None
 
 
+@pytest.mark.invariant("I8")
 async def test_no_row_of_another_owner() -> None:
     topic = MemoryTopic()
     topic.commit(ME)

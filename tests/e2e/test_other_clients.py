@@ -202,6 +202,7 @@ class Neighbour:
         self.events.extend(update.event() for update in updates)
 
 
+@pytest.mark.invariant("I8")
 async def test_nobody_is_sent_a_row_of_somebody_else(
     ada_at_her_desk: Device, bob_at_his_desk: Device, ada: SignedIn, bob: SignedIn
 ) -> None:

@@ -168,6 +168,7 @@ async def outcome(pool: Pool, bootstrap: str) -> Outcome:
     )
 
 
+@pytest.mark.invariant("I1")
 @pytest.mark.timeout(300)
 async def test_what_was_acknowledged_is_everywhere(
     operator: Operator, addresses: Mapping[str, str], seed: int, say: Callable[[str], None]

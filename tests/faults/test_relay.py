@@ -145,6 +145,7 @@ async def test_a_standby_takes_over_from_a_killed_leader(settings: RelaySettings
             await until_relayed(pool, settings.kafka_bootstrap, topic_of(settings))
 
 
+@pytest.mark.invariant("I4")
 async def test_a_leader_that_was_stopped_and_wakes_up_writes_nothing(
     settings: RelaySettings, pool: Pool, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -45,6 +46,13 @@ async def test_it_starts_keeps_what_was_committed_and_stops(folder: Path, caller
         await service.stop()
         assert pid is not None
         assert pids.alive([pid]) == []
+
+
+@pytest.mark.invariant("I1")
+async def test_a_commit_of_ours_is_on_disk(pool: "asyncpg.Pool[Any]") -> None:
+    names = ["fsync", "synchronous_commit", "full_page_writes"]
+    rows = await pool.fetch("select name, setting from pg_settings where name = any($1)", names)
+    assert {row["name"]: row["setting"] for row in rows} == dict.fromkeys(names, "on")
 
 
 async def count_starts(server: Postgres) -> int:

@@ -182,6 +182,7 @@ async def test_a_published_event_that_nothing_follows_is_fetched_from_the_log(
         await until_folded(pool, log)
 
 
+@pytest.mark.invariant("I9")
 async def test_an_unpublished_event_is_lag_and_stuck_is_not_ready(
     settings: ProcessorSettings, pool: "Pool[Any]", producer: AIOKafkaProducer, log: Log
 ) -> None:
@@ -223,6 +224,7 @@ async def test_connections_that_postgres_drops_cost_nothing(
         await until_folded(pool, log)
 
 
+@pytest.mark.invariant("I2")
 async def test_a_log_that_is_behind_what_was_applied_is_refused(
     settings: ProcessorSettings, pool: "Pool[Any]", log: Log
 ) -> None:
@@ -234,6 +236,7 @@ async def test_a_log_that_is_behind_what_was_applied_is_refused(
         await Processors(settings, pool, now).run()
 
 
+@pytest.mark.invariant("I5")
 async def test_killed_processors_resume_to_the_digest_of_those_that_lived(
     settings: ProcessorSettings, pool: "Pool[Any]", database: str, producer: AIOKafkaProducer
 ) -> None:

@@ -100,6 +100,7 @@ async def relayed_once(settings: RelaySettings, pool: Pool, topic: str) -> None:
         await until_relayed(pool, settings.kafka_bootstrap, topic)
 
 
+@pytest.mark.invariant("I4")
 async def test_every_event_is_in_its_partition_in_order_with_its_key(
     settings: RelaySettings, pool: Pool, topic: str
 ) -> None:
@@ -145,6 +146,7 @@ async def test_idle_partitions_are_spoken_for(settings: RelaySettings, pool: Poo
     assert [tuple(row) for row in rows] == [(300, 1)]
 
 
+@pytest.mark.invariant("I4")
 async def test_one_leads_and_the_other_takes_over(settings: RelaySettings, pool: Pool, topic: str) -> None:
     async with AsyncExitStack() as leaving:
         first = await leaving.enter_async_context(running(settings, pool))
@@ -182,6 +184,7 @@ async def test_a_fence_that_is_renewed_loses_nothing(settings: RelaySettings, po
         await until_relayed(pool, settings.kafka_bootstrap, topic)
 
 
+@pytest.mark.invariant("I4")
 async def test_whoever_has_an_older_fence_cannot_write(settings: RelaySettings, topic: str) -> None:
     counts = await ensure_topics(settings)
     partitions = [TopicPartition(topic, number) for number in range(counts[topic])]
@@ -231,6 +234,7 @@ async def test_a_topic_keeps_its_number_of_partitions(settings: RelaySettings, p
     relayed.assert_chained(await topic_contents(settings.kafka_bootstrap, topic), expected)
 
 
+@pytest.mark.invariant("I2")
 @pytest.mark.parametrize("change", ["position = 150", "epoch = 0"])
 async def test_a_log_behind_its_publication_is_refused(
     settings: RelaySettings, pool: Pool, topic: str, change: str
@@ -250,6 +254,7 @@ async def test_a_log_behind_its_publication_is_refused(
     assert await topic_contents(settings.kafka_bootstrap, topic) == before
 
 
+@pytest.mark.invariant("I4")
 async def test_a_topic_deleted_under_the_relay_is_made_and_fed_again(
     settings: RelaySettings, pool: Pool, topic: str
 ) -> None:
@@ -261,6 +266,7 @@ async def test_a_topic_deleted_under_the_relay_is_made_and_fed_again(
         await until(lambda: relay.health() == Health(True, 0, 0.0, "publishing"))
 
 
+@pytest.mark.invariant("I4")
 async def test_a_topic_deleted_between_two_relays_is_made_and_fed_again(
     settings: RelaySettings, pool: Pool, topic: str
 ) -> None:
@@ -293,6 +299,7 @@ async def test_a_topic_that_begins_inside_its_chain_is_refused(settings: RelaySe
         await until_relayed(pool, settings.kafka_bootstrap, topic)
 
 
+@pytest.mark.invariant("I9")
 async def test_a_relay_without_a_broker_is_not_ready_and_says_why(settings: RelaySettings, pool: Pool) -> None:
     async with running(replace(settings, kafka_bootstrap="127.0.0.1:1"), pool) as relay:
         await until(lambda: "KafkaConnectionError" in relay.health().reason)

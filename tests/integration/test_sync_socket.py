@@ -477,6 +477,7 @@ async def test_a_cursor_beyond_the_horizon_is_stale(db: Database, owner: Iterato
         assert frames[-2][3] == "sync:error"
 
 
+@pytest.mark.invariant("I8")
 async def test_many_sockets_while_rows_are_committed(db: Database, owner: Iterator[str]) -> None:
     """S5 on real parts: sockets come while two owners write; each has every row of its own once, ascending."""
     owners = [next(owner), next(owner)]
@@ -524,6 +525,7 @@ async def add(db: Database, topic: TopicSource, owner: str, count: int) -> None:
             await db.append(owner, stream, count - 1)
 
 
+@pytest.mark.invariant("I8")
 async def test_pages_of_one_owner(db: Database, real_topic: TopicSource, owner: Iterator[str]) -> None:
     mine, other = next(owner), next(owner)
     start = await real_topic.head()

@@ -141,6 +141,7 @@ async def test_payloads_reach_the_stream_byte_faithfully(here: Node, worker_id: 
     assert list(event["data"]) == ["workerId", "seq", "eventType", "payload", "occurredAt"]
 
 
+@pytest.mark.invariant("I6")
 async def test_a_batch_is_accepted_once(here: Node, worker_id: str) -> None:
     """DEC-47."""
     await created(here.ada, worker_id)
@@ -184,6 +185,7 @@ async def test_a_tailing_stream_delivers_what_comes(here: Node, worker_id: str) 
     assert [event["id"] for event in sse_events(text)] == seqs == [2, 3, 4]
 
 
+@pytest.mark.invariant("I8")
 async def test_many_streams_see_the_same_complete_sequence(here: Node, worker_id: str) -> None:
     await created(here.ada, worker_id)
     path = f"{WORKERS}/{worker_id}/stream?cursor=0&tail_ms=1500"
@@ -227,6 +229,7 @@ async def test_the_last_event_id_wins_on_the_public_stream(here: Node, worker_id
     assert (await here.ada.public("GET", f"{WORKERS}/{worker_id}/stream?tail_ms=120001")).status_code == 422
 
 
+@pytest.mark.invariant("I8")
 async def test_a_cursor_below_the_oldest_event_is_stale(here: Node, pool: "asyncpg.Pool[Any]", worker_id: str) -> None:
     await created(here.ada, worker_id)
     for n in range(3):

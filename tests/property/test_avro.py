@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ def near_known(draw: Any) -> Payload:
     return {name: draw(TEXT | st.none() | st.dictionaries(TEXT, JSON, max_size=3) | JSON) for name in sorted(names)}
 
 
+@pytest.mark.invariant("I4")
 @given(TYPES, near_known() | st.dictionaries(TEXT, JSON), st.integers(1, 2), st.integers(1, 2**62), st.datetimes())
 def test_what_is_decoded_is_what_was_encoded(
     event_type: str, payload: Payload, version: int, position: int, recorded_at: datetime

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import asyncpg
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,6 +55,7 @@ def mangled(draw: Callable[..., Any], events: list[Recorded]) -> Batches:
     return batches
 
 
+@pytest.mark.invariant("I5")
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), happenings=happened)
 def test_any_delivery_gives_the_rows_of_the_straightforward_fold(

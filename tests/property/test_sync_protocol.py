@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -191,6 +192,7 @@ def told_positions(peer: Peer) -> list[tuple[int, int]]:
     return told
 
 
+@pytest.mark.invariant("I8")
 @settings(deadline=None)
 @given(steps, st.integers(1, 3), st.booleans())
 def test_every_row_above_the_cursor_once_and_ascending(

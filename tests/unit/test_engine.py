@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from readmodels.engine import Delivery, Hole, chained
 from readmodels.engine.deliveries import in_order
 from readmodels.engine.fold import fold
@@ -15,15 +17,18 @@ OTHER = LOG.append("other", STARTED)
 FIRST_DELIVERY, SECOND_DELIVERY, THIRD_DELIVERY = chained([FIRST, SECOND, THIRD], 0)
 
 
+@pytest.mark.invariant("I5")
 def test_late_and_repeated_deliveries_are_dropped() -> None:
     arrived = [THIRD_DELIVERY, FIRST_DELIVERY, SECOND_DELIVERY, SECOND_DELIVERY]
     assert in_order(0, arrived, checkpoint=1) == [SECOND_DELIVERY, THIRD_DELIVERY]
 
 
+@pytest.mark.invariant("I5")
 def test_a_delivery_whose_predecessor_is_above_the_checkpoint_shows_a_hole() -> None:
     assert in_order(4, [THIRD_DELIVERY], checkpoint=1) == Hole(4, after=1, up_to=2)
 
 
+@pytest.mark.invariant("I5")
 def test_a_hole_within_the_batch_is_found_too() -> None:
     assert in_order(4, [FIRST_DELIVERY, THIRD_DELIVERY], checkpoint=0) == Hole(4, after=0, up_to=2)
 
@@ -39,6 +44,7 @@ def test_several_events_of_a_document_fold_into_one_change() -> None:
     assert (change.row.doc_version, change.row.last_position, change.row.document.event_count) == (3, 3, 3)
 
 
+@pytest.mark.invariant("I5")
 def test_events_a_row_has_already_are_not_folded_again() -> None:
     rows = {key: change.row for key, change in fold(SUMMARIES, {}, set(), [FIRST, SECOND]).changes.items()}
     (change,) = fold(SUMMARIES, rows, set(), [FIRST, SECOND, THIRD]).changes.values()

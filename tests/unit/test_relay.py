@@ -67,6 +67,7 @@ def test_what_was_written_down_speaks_for_an_idle_partition() -> None:
     assert start.after == 390
 
 
+@pytest.mark.invariant("I4")
 def test_what_was_written_down_does_not_claim_what_the_partition_has_lost() -> None:
     start = plan(
         Head(1, 500), {ZERO: None, ONE: holding(3, 70)}, {ZERO: Progress(400, 380, 1), ONE: Progress(400, 90, 1)}
@@ -74,16 +75,19 @@ def test_what_was_written_down_does_not_claim_what_the_partition_has_lost() -> N
     assert start.published == {ZERO: 0, ONE: 70}
 
 
+@pytest.mark.invariant("I2")
 def test_a_log_behind_a_partition_is_refused() -> None:
     with pytest.raises(LogBehindPublication, match=r"position 500 .* partition 0 of oa\.workers is at position 501"):
         plan(Head(1, 500), {ZERO: holding(1, 501)}, {})
 
 
+@pytest.mark.invariant("I2")
 def test_a_log_of_an_older_epoch_is_refused() -> None:
     with pytest.raises(LogBehindPublication, match="epoch 2"):
         plan(Head(1, 500), {ZERO: holding(1, 400, epoch=2)}, {})
 
 
+@pytest.mark.invariant("I2")
 def test_a_log_behind_what_was_written_down_is_refused_also_when_the_topic_is_gone() -> None:
     with pytest.raises(LogBehindPublication):
         plan(Head(1, 500), {ZERO: None}, {ZERO: Progress(600, 600, 1)})
@@ -109,13 +113,16 @@ def chain(start: Start, partitions: int = 1) -> Chain:
     return Chain(start, History([Epoch(1, 0, 0), Epoch(3, 2, 4)]), {"worker": "oa.workers"}, {"oa.workers": partitions})
 
 
+@pytest.mark.invariant("I4")
 def test_each_record_names_the_one_before_it_in_its_partition() -> None:
     start = Start(dict.fromkeys((ZERO, ONE), 0), dict.fromkeys((ZERO, ONE), 0))
     records = list(chain(start, 2).records(recorded(position, f"w{position % 5}") for position in range(1, 21)))
     assert {record.partition for record in records} == {ZERO, ONE}
     for partition in (ZERO, ONE):
         places = [kafka_records.place(record.headers) for record in records if record.partition == partition]
-        assert [place.previous for place in places] == [0, *(place.position for place in places[:-1])]
+        positions = [place.position for place in places]
+        assert positions == sorted(positions)
+        assert [place.previous for place in places] == [0, *positions[:-1]]
 
 
 def test_a_chain_goes_on_where_its_partition_ended() -> None:
@@ -123,6 +130,7 @@ def test_a_chain_goes_on_where_its_partition_ended() -> None:
     assert kafka_records.place(record.headers) == Place(position=8, previous=5, seq=8, epoch=3)
 
 
+@pytest.mark.invariant("I4")
 def test_what_a_partition_has_is_left_out() -> None:
     records = chain(Start({ZERO: 7}, {ZERO: 7})).records(recorded(position) for position in range(5, 10))
     assert [kafka_records.place(record.headers).position for record in records] == [8, 9]
@@ -212,6 +220,7 @@ def test_lag_is_counted_from_the_oldest_event_that_is_not_acknowledged(pulse: Pu
     assert pulse.health() == (True, 0, 0.0, "publishing")
 
 
+@pytest.mark.invariant("I9")
 def test_a_leader_whose_lag_does_not_move_is_not_ready(pulse: Pulse, clock: Clock) -> None:
     pulse.publishing(500)
     for clock.seconds in range(1, 13):
@@ -231,6 +240,7 @@ def test_a_lag_that_moves_slowly_is_ready(pulse: Pulse, clock: Clock) -> None:
     assert pulse.health().ready
 
 
+@pytest.mark.invariant("I9")
 def test_a_session_that_ended_is_forgiven_until_it_lasts(pulse: Pulse, clock: Clock) -> None:
     pulse.publishing(500)
     pulse.ended("broker gone")
@@ -249,6 +259,7 @@ def test_a_refusal_is_told_at_once_and_ends_when_the_relay_publishes_again(pulse
     assert pulse.health().ready
 
 
+@pytest.mark.invariant("I9")
 def test_a_relay_that_cannot_see_the_log_is_not_ready(pulse: Pulse, clock: Clock) -> None:
     pulse.standby()
     clock.seconds = 11
