@@ -1,18 +1,22 @@
 """Whatever is commanded in whatever order, a worker keeps its rules (runtime §7.1; DESIGN §4: state = fold)."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.errors import Rejection
-from producers.workers import DECIDER, AppendEvent, Command, CreateWorker, SendRequest, StopWorker, Worker
+from producers.workers import DECIDER, AppendEvent, Command, CreateWorker, SendRequest, Status, StopWorker, Worker
 from readmodels import workers as summaries
 from readmodels.workers import Summary
 from schemas import canonical_json, hashing
-from schemas.events import Recorded
+from schemas.events import NewEvent, OpenEvent, Recorded
 from schemas.names import worker_stream
+from schemas.workers import WorkerRequestReceived, WorkerResponse, WorkerStarted, WorkerStopped
+from tests.worker_events import STARTED
 
 NOON = datetime(2026, 2, 20, 12, tzinfo=UTC)
 OWNER = "user:41"
@@ -39,13 +43,21 @@ def played(commands: list[Command]) -> list[Recorded]:
             decided = DECIDER.decide(worker, command, NOON)
         except Rejection:
             continue
-        for new in decided:
-            seq = len(events) + 1
-            payload = canonical_json.decode(canonical_json.encode(new.payload()))
-            at, digest = NOON + timedelta(seconds=seq), hashing.digest(payload)
-            events.append(Recorded(seq, "worker", STREAM, seq, new.type, new.version, OWNER, payload, digest, {}, at))
-            worker = DECIDER.evolve(worker, events[-1])
+        for event in recorded(decided, first_seq=len(events) + 1):
+            events.append(event)
+            worker = DECIDER.evolve(worker, event)
     return events
+
+
+def recorded(events: Sequence[NewEvent], first_seq: int = 1) -> list[Recorded]:
+    """As they come back from the log, a second apart."""
+    return [_recorded(seq, new) for seq, new in enumerate(events, start=first_seq)]
+
+
+def _recorded(seq: int, new: NewEvent) -> Recorded:
+    payload = canonical_json.decode(canonical_json.encode(new.payload()))
+    at, digest = NOON + timedelta(seconds=seq), hashing.digest(payload)
+    return Recorded(seq, "worker", STREAM, seq, new.type, new.version, OWNER, payload, digest, {}, at)
 
 
 def folded(events: list[Recorded]) -> Worker | None:
@@ -62,6 +74,57 @@ def test_a_worker_begins_with_its_start_and_takes_nothing_while_stopped(commands
         starts = event.type == "worker.started" and event.version > 0
         assert starts or running or event.type == "worker.stopped"
         running = (running or starts) and event.type != "worker.stopped"
+
+
+STATUSES = set(get_args(Status))
+KNOWN = (WorkerStarted, WorkerStopped, WorkerRequestReceived, WorkerResponse)
+INGESTED = st.sampled_from(
+    ["worker.started", "worker.stopped", "worker.request.received", "worker.response", "worker.x"]
+)
+RECORDABLE = st.one_of(
+    st.builds(OpenEvent, INGESTED, PAYLOADS, st.just(0)),
+    st.builds(OpenEvent, INGESTED.filter(lambda name: name != "worker.started"), PAYLOADS, st.integers(1, 5)),
+    st.builds(
+        WorkerStarted, st.just("running"), TEXT, st.none() | TEXT, st.none() | TEXT, PAYLOADS, st.just("reattach")
+    ),
+    st.builds(WorkerStopped, TEXT),
+    st.builds(WorkerRequestReceived, TEXT, TEXT, PAYLOADS),
+    st.builds(WorkerResponse, TEXT, PAYLOADS),
+)
+
+
+@given(st.lists(RECORDABLE, max_size=12))
+def test_evolve_takes_every_version_of_every_event(recordable: list[NewEvent]) -> None:
+    """Also what no decider of this release would decide: the log may hold it."""
+    worker = folded(recorded([STARTED]))
+    for event in recorded([STARTED, *recordable])[1:]:
+        before, worker = worker, DECIDER.evolve(worker, event)
+        assert before is not None
+        assert worker.status in STATUSES
+        assert worker.updated_at == worker.last_heartbeat_at == event.recorded_at
+        assert (worker.worker_id, worker.owner, worker.started_at) == (before.worker_id, OWNER, before.started_at)
+        if event.version == 0 and event.type != "worker.stopped":
+            assert worker == msgspec.structs.replace(
+                before, updated_at=event.recorded_at, last_heartbeat_at=event.recorded_at
+            )
+
+
+@given(st.lists(COMMANDS, max_size=12))
+def test_deciding_changes_nothing_and_repeats_itself(commands: list[Any]) -> None:
+    """I10: neither the time nor having been asked before makes a difference to what is decided."""
+    worker = folded(played(commands))
+    before = canonical_json.in_given_order(worker)
+    for command in commands:
+        decisions = [outcome(worker, command, at) for at in (NOON, NOON, NOON + timedelta(days=400))]
+        assert decisions[0] == decisions[1] == decisions[2]
+    assert canonical_json.in_given_order(worker) == before
+
+
+def outcome(worker: Worker | None, command: Command, at: datetime) -> list[Any]:
+    try:
+        return [(event.type, event.version, event.payload()) for event in DECIDER.decide(worker, command, at)]
+    except Rejection as rejection:
+        return [type(rejection), rejection.message]
 
 
 @given(st.lists(COMMANDS, max_size=12))
