@@ -15,7 +15,7 @@ import uvicorn
 
 from edge.app import Edge, EdgeSettings, Outside, Server, build
 from edge.auth.mail.mailbox import Mailbox
-from edge.auth.rate_limits import MemoryCounter
+from edge.auth.rate_limits import Counter, MemoryCounter
 from edge.auth.request_token import HEADER, Claims, RequestTokenSettings, sign
 from edge.auth.services import AuthSettings
 from edge.auth.sync_tokens import KhalaTokenSettings, SyncTokenSettings
@@ -70,8 +70,11 @@ def signed_token(key: str = SIGNING_KEY, **claims: Any) -> str:
 
 
 @asynccontextmanager
-async def node(pool: "asyncpg.Pool[Any]", settings: EdgeSettings = SETTINGS) -> AsyncIterator[Node]:
-    edge = await build(settings, Outside(pool, Mailbox(pool, lambda: datetime.now(UTC)), MemoryCounter()))
+async def node(
+    pool: "asyncpg.Pool[Any]", settings: EdgeSettings = SETTINGS, counter: Counter | None = None
+) -> AsyncIterator[Node]:
+    mailbox = Mailbox(pool, lambda: datetime.now(UTC))
+    edge = await build(settings, Outside(pool, mailbox, counter or MemoryCounter()))
     config = uvicorn.Config(edge.app, port=0, proxy_headers=False, log_config=None, lifespan="off", **UVICORN)
     server = Server(config, edge.drain)
     tasks = [asyncio.create_task(server.serve()), asyncio.create_task(edge.run())]

@@ -1,0 +1,396 @@
+"""Every route × every fault: the contract's error, and nothing written (edge §1, runtime §2.1, sync §4.3).
+
+The rows come from the app's own route table and from tests/routes.py.
+"""
+
+import asyncio
+import copy
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+import httpx
+import pytest
+from redis.asyncio import Redis
+from starlette.routing import Route, WebSocketRoute
+
+from edge.auth.rate_limits import MemoryCounter, RedisCounter, SpareCounter
+from edge.auth.request_token import HEADER
+from edge.auth.sync_tokens import mint
+from ops.database import open_pool
+from tests import services
+from tests.account_app import Unlimited
+from tests.nodes import SETTINGS, Caller, Node, node, sign_in, signed_token
+from tests.routes import ROUTES, Access, Expected, Fault
+
+Pool = asyncpg.Pool
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+NOT_OBJECTS = (b'"text"', b"[1]", b"5")
+MALFORMED = (b"{", b"\xff\xfe", b'{"a":NaN}', b"[" * 5000, b'{"a":' * 500 + b"1" + b"}" * 500)
+TOO_LARGE = b" " * (8 * 1024 * 1024 + 1)
+UNAUTHORISED = {
+    Access.USER: ("no", "wrong", "expired", "revoked"),
+    Access.SIGNED: ("no", "wrong", "expired", "used"),
+}
+NOBODYS = {"worker_id": {"unknown": 404, "somebody else's": 403}, "token_id": {"unknown": 404, "somebody else's": 404}}
+CODES = {
+    **dict.fromkeys((400, 405, 406, 413), "invalid_request"),
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    409: "conflict",
+    503: "internal_error",
+}
+
+
+class Row(NamedTuple):
+    """One request and the status it gets; `who` names credentials, `which` the objects in the path."""
+
+    route: str
+    fault: str
+    status: int
+    who: str = "somebody"
+    which: str = "own"
+    method: str | None = None
+    content: bytes | None = None
+    media: str = "application/json"
+    query: str | None = None
+    errors: frozenset[str] | None = None
+    headers: Mapping[str, str] = {}
+    suffix: str = ""
+    worker_id: str | None = None
+
+    @property
+    def expected(self) -> Expected:
+        return ROUTES[self.route]
+
+    @property
+    def path(self) -> str:
+        return self.route.partition(" ")[2]
+
+
+# --- the rows ------------------------------------------------------------------------------------------------------
+
+
+def rows() -> Iterator[Row]:
+    for route, expected in ROUTES.items():
+        if expected.access is Access.SOCKET:
+            yield from _socket_rows(route)
+            continue
+        yield from _credential_rows(route, expected)
+        yield from _object_rows(route)
+        yield from _body_rows(route, expected)
+        yield from (_fault_row(route, fault, expected) for fault in expected.faults)
+        yield Row(route, "unknown route", 404, suffix="/nothing/here")
+    yield from _method_rows()
+
+
+def _socket_rows(route: str) -> Iterator[Row]:
+    yield from (Row(route, f"{who} credentials", 403, who=who) for who in ("no", "wrong", "expired", "two"))
+    yield Row(route, "unknown version", 403, query="vsn=3.0.0")
+    yield from (Row(route, "wrong method", 400, method=method) for method in METHODS if method != "GET")
+
+
+def _credential_rows(route: str, expected: Expected) -> Iterator[Row]:
+    unauthorised = {
+        Access.USER: ("no", "wrong", "expired", "revoked"),
+        Access.SIGNED: ("no", "wrong", "expired", "used"),
+    }
+    for who in unauthorised.get(expected.access, ()):
+        yield Row(route, f"{who} credentials", 401, who=who)
+        if expected.body is not None:
+            yield Row(route, f"{who} credentials, unreadable body", 401, who=who, content=b"{")
+    if expected.access is Access.SIGNED:
+        yield Row(route, "somebody else's credentials", 403, who="somebody else's")
+        if not route.endswith("/health"):
+            yield Row(route, "nobody's credentials", 401, who="nobody's")
+        if not route.endswith("/stream"):
+            yield Row(route, "not acceptable", 406, headers={"accept": "text/html"})
+
+
+def _object_rows(route: str) -> Iterator[Row]:
+    for name, statuses in NOBODYS.items():
+        if f"{{{name}" in route:
+            yield from (Row(route, f"{which} object", status, which=which) for which, status in statuses.items())
+    if "{worker_id}" in route:
+        yield Row(route, "control character", 400, worker_id="w%00x")
+    if "{token_id:int}" in route:
+        yield Row(route, "not a number", 404, which="not a number")
+
+
+def _body_rows(route: str, expected: Expected) -> Iterator[Row]:
+    if expected.body is None:
+        return
+    invalid = _status(422, expected)
+    yield from (Row(route, "malformed body", invalid, content=content) for content in (*MALFORMED, *NOT_OBJECTS))
+    yield Row(route, "unsupported media type", invalid, content=b"<a>1</a>", media="application/xml")
+    yield Row(route, "oversized body", 413, content=TOO_LARGE)
+    for path in _paths(expected.body):
+        if path not in expected.free:
+            content = _with(expected.body, path, _wrongly_typed)
+            yield Row(route, "wrong type", invalid, content=content, errors=frozenset({path}))
+    for path in expected.needed:
+        yield Row(route, "missing field", invalid, content=_with(expected.body, path, None), errors=frozenset({path}))
+
+
+def _fault_row(route: str, fault: Fault, expected: Expected) -> Row:
+    content = fault.body if isinstance(fault.body, bytes | None) else json.dumps(fault.body).encode()
+    status = _status(fault.status, expected)
+    row = Row(route, fault.name, status, content=content, query=fault.query, errors=fault.errors)
+    return row._replace(worker_id=fault.worker_id)
+
+
+def _method_rows() -> Iterator[Row]:
+    by_path: dict[str, list[str]] = {}
+    for route, expected in ROUTES.items():
+        if expected.access is not Access.SOCKET:
+            by_path.setdefault(route.partition(" ")[2], []).append(route)
+    for path, routes in by_path.items():
+        taken = {route.partition(" ")[0] for route in routes}
+        yield from (
+            Row(routes[0], "wrong method", 405, method=method)
+            for method in METHODS
+            if method not in taken and (method, path) != ("DELETE", "/api/tokens/current")
+        )
+
+
+def _status(public: int, expected: Expected) -> int:
+    return 400 if public == 422 and expected.access is Access.SIGNED else public
+
+
+def _paths(value: Any, above: str = "") -> Iterator[str]:
+    """Dotted paths of everything in a body but what lies within the empty and the free."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in items:
+        path = f"{above}{name}"
+        yield path
+        yield from _paths(inner, f"{path}.")
+
+
+def _with(body: Any, path: str, change: Callable[[Any], Any] | None) -> bytes:
+    """The body with one field changed, or without it."""
+    whole = copy.deepcopy(body)
+    *above, last = [int(part) if part.isdecimal() else part for part in path.split(".")]
+    place: Any = whole
+    for part in above:
+        place = place[part]
+    if change is None:
+        del place[last]
+    else:
+        place[last] = change(place[last])
+    return json.dumps(whole).encode()
+
+
+def _wrongly_typed(value: Any) -> Any:
+    return 5 if isinstance(value, str) else "x"
+
+
+# --- making the requests -------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Cast:
+    """Somebody with objects of their own, somebody else's, and credentials of all kinds."""
+
+    http: httpx.AsyncClient
+    somebody: Caller
+    paths: Mapping[str, Mapping[str, str]]
+    tokens: Mapping[str, str]
+    socket_tokens: Mapping[str, list[str]]
+
+    async def send(self, row: Row) -> httpx.Response:
+        expected = row.expected
+        path = row.path
+        own = {"{worker_id}": row.worker_id} if row.worker_id else {}
+        for name, value in {**self.paths[row.which], **own}.items():
+            path = path.replace(name, value)
+        headers = {**expected.headers, **row.headers, **await self._credentials(expected.access, row.who)}
+        content = row.content
+        if content is None and expected.body is not None:
+            content = json.dumps(expected.body).encode()
+        if content is not None and row.method is None:
+            headers["content-type"] = row.media
+        query = expected.query if row.query is None else row.query
+        if expected.access is Access.SOCKET:
+            query = "&".join([query, *(f"token={token}" for token in self.socket_tokens[row.who])])
+        method = row.method or row.route.partition(" ")[0].replace("SOCKET", "GET")
+        self.http.cookies.clear()
+        return await self.http.request(method, f"{path}{row.suffix}?{query}", content=content, headers=headers)
+
+    async def _credentials(self, access: Access, who: str) -> dict[str, str]:
+        match access, who:
+            case (Access.ANYBODY | Access.SOCKET, _) | (_, "no"):
+                return {}
+            case Access.USER, _:
+                return {"authorization": f"Bearer {self.tokens[who]}"}
+        user_id = self.somebody.user_id
+        if who == "nobody's":
+            return {HEADER: signed_token()}
+        return {HEADER: await self._signed(who, user_id), "x-oa-user-id": str(user_id)}
+
+    async def _signed(self, who: str, user_id: int) -> str:
+        match who:
+            case "wrong":
+                return signed_token("another key", user_id=user_id)
+            case "expired":
+                return signed_token(user_id=user_id, iat=1_700_000_000, exp=1_700_000_060)
+            case "somebody else's":
+                return signed_token(user_id=user_id + 1)
+        token = signed_token(user_id=user_id)
+        if who == "used":
+            headers = {HEADER: token, "x-oa-user-id": str(user_id)}
+            assert (await self.http.get("/internal/v1/health", headers=headers)).status_code == 200
+        return token
+
+
+async def cast_of(http: httpx.AsyncClient, somebody: Caller, other: Caller) -> Cast:
+    workers = "/runtime/codex/workers"
+    for caller, worker_id in ((somebody, "w:own"), (somebody, "w:stopped"), (other, "w:theirs")):
+        (await caller.public("POST", workers, json={"worker_id": worker_id})).raise_for_status()
+    (await somebody.public("POST", f"{workers}/w:stopped/stop")).raise_for_status()
+    expired = await _new_token(somebody, expires_at="2020-01-01T00:00:00Z")
+    revoked = await _new_token(somebody)
+    (await somebody.public("DELETE", f"/tokens/{revoked.partition('|')[0]}")).raise_for_status()
+    socket_token = (await somebody.public("POST", "/sync/token")).json()["data"]["token"]
+    return Cast(
+        http,
+        somebody,
+        {
+            "own": {"{worker_id}": "w:own", "{token_id:int}": somebody.bearer.partition("|")[0]},
+            "unknown": {"{worker_id}": "w:nobody", "{token_id:int}": "999999999"},
+            "somebody else's": {"{worker_id}": "w:theirs", "{token_id:int}": other.bearer.partition("|")[0]},
+            "not a number": {"{token_id:int}": "seven"},
+        },
+        {"somebody": somebody.bearer, "wrong": "1|" + "x" * 48, "expired": expired, "revoked": revoked},
+        {
+            "somebody": [socket_token],
+            "no": [],
+            "wrong": [socket_token[:-2]],
+            "expired": [_expired_socket_token(somebody)],
+            "two": [socket_token] * 2,
+        },
+    )
+
+
+async def _new_token(caller: Caller, **fields: Any) -> str:
+    token: str = (await caller.public("POST", "/tokens", json={"name": "t"} | fields)).json()["data"]["token"]
+    return token
+
+
+def _expired_socket_token(caller: Caller) -> str:
+    settings, long_ago = SETTINGS.auth.sync_token, datetime(2020, 1, 1, tzinfo=UTC)
+    return mint(settings, caller.user_id, settings.allowed_scopes, long_ago, "jti", {}).token
+
+
+def wrong_about(row: Row, answer: httpx.Response) -> str | None:
+    if answer.status_code != row.status:
+        return f"{answer.status_code} instead of {row.status}: {answer.text[:200]}"
+    if row.expected.access is Access.SOCKET:
+        return None
+    body = answer.json()
+    if row.expected.access is Access.SIGNED:
+        return None if body["error"]["code"] == CODES[row.status] and body["error"]["message"] else f"signed: {body}"
+    if row.status == 422:
+        keys = frozenset(body["errors"])
+        return None if body["message"] and row.errors in (None, keys) else f"rules of {set(keys)}, not {row.errors}"
+    if row.status == 405 and not answer.headers["allow"]:
+        return "no Allow"
+    return None if "message" in body or body["error"]["code"] == CODES[row.status] else f"public: {body}"
+
+
+async def written(pool: "Pool[Any]") -> list[Any]:
+    tables = ("users", "personal_tokens", "sign_in_codes", "dev_mailbox", "commands", "events", "log_head", "streams")
+    return [
+        await pool.fetchval(f"select md5(string_agg(t::text, ' ' order by t::text)) from {table} t") for table in tables
+    ]
+
+
+# --- the tests -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def here(pool: "Pool[Any]") -> AsyncIterator[Node]:
+    async with node(pool, counter=Unlimited()) as running:
+        yield running
+
+
+async def test_every_route_of_the_app_is_in_the_table(here: Node) -> None:
+    routes = here.edge.app.routes
+    mounted = {
+        f"{method} {route.path}" for route in routes if isinstance(route, Route) for method in route.methods or ()
+    }
+    mounted |= {f"SOCKET {route.path}" for route in routes if isinstance(route, WebSocketRoute)}
+    assert {route for route in mounted if not route.startswith("HEAD ")} == set(ROUTES), "add it to tests/routes.py"
+
+
+async def test_every_fault_gets_its_error_and_writes_nothing(
+    here: Node, pool: "Pool[Any]", capsys: pytest.CaptureFixture[str]
+) -> None:
+    cast = await cast_of(here.http, here.ada, here.bob)
+    before, wrong, faults = await written(pool), [], Counter[str]()
+    for row in rows():
+        faults[row.fault] += 1
+        if reason := wrong_about(row, await cast.send(row)):
+            wrong.append((row.route, row.fault, (row.content or b"")[:60], reason))
+    with capsys.disabled():
+        print(f"\n{faults.total()} rows of route × fault: {len(ROUTES)} routes, {len(faults)} kinds of fault")
+    assert wrong == []
+    assert await written(pool) == before
+
+
+@pytest.mark.parametrize("redis", ["there is none", "lost"])
+async def test_a_good_request_is_answered_with_and_without_redis(pool: "Pool[Any]", redis: str) -> None:
+    """Each by a user of its own, for some routes end what others need."""
+    async with AsyncExitStack() as stack:
+        client = Redis.from_url("redis://127.0.0.1:1")
+        stack.push_async_callback(client.aclose)
+        counter = SpareCounter(RedisCounter(client), Unlimited()) if redis == "lost" else Unlimited()
+        running = await stack.enter_async_context(node(pool, counter=counter))
+        wrong = []
+        for number, route in enumerate(ROUTES):
+            eve = await sign_in(running.http, f"eve-{number}-{len(redis)}@lane.test")
+            answer = await (await cast_of(running.http, eve, running.bob)).send(Row(route, "none", ROUTES[route].good))
+            if answer.status_code != ROUTES[route].good:
+                wrong.append((route, answer.status_code, answer.text[:200]))
+        assert wrong == []
+
+
+async def test_too_many_attempts(pool: "Pool[Any]") -> None:
+    for route, expected in ROUTES.items():
+        if expected.a_minute is not None:
+            async with node(pool, counter=MemoryCounter()) as running:
+                cast = await cast_of(running.http, running.ada, running.bob)
+                answers = [await cast.send(Row(route, "attempts", 0)) for _ in range(expected.a_minute + 1)]
+                assert (answers[-1].status_code, answers[-1].json()) == (429, {"message": "Too Many Attempts."})
+                assert int(answers[-1].headers["retry-after"]) > 0
+
+
+class Stoppable(NamedTuple):
+    dsn: str
+    stop: Callable[[], None]
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Stoppable]:
+    with ExitStack() as stack:
+        server = stack.enter_context(services.postgres_server())
+        yield Stoppable(server.dsn(services.TEMPLATE), stack.close)
+
+
+async def test_without_postgres(own_postgres: Stoppable) -> None:
+    """It is stopped under a running edge."""
+    async with open_pool(own_postgres.dsn) as pool, node(pool, counter=Unlimited()) as running:
+        cast = await cast_of(running.http, running.ada, running.bob)
+        await asyncio.to_thread(own_postgres.stop)
+        answers = {route: (await cast.send(Row(route, "no Postgres", 0))).status_code for route in ROUTES}
+    assert answers == {route: _without_postgres(route, expected) for route, expected in ROUTES.items()}
+
+
+def _without_postgres(route: str, expected: Expected) -> int:
+    is_public_worker = " /api/runtime/codex/" in route
+    return expected.without_postgres or (502 if is_public_worker else 503)

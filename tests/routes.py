@@ -1,0 +1,248 @@
+"""What every route of the edge expects and refuses; without a line here a route fails test_route_faults.py.
+
+To add a route: one line in ROUTES. What all routes share (credentials, methods, unreadable bodies, wrong types, lost
+services) follows from it; `faults` are the rules that only this route has.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+MIB: Final = 1024 * 1024
+
+
+class Access(Enum):
+    ANYBODY = "anybody"
+    USER = "user"
+    SIGNED = "signed"
+    SOCKET = "socket"
+
+
+class Fault(NamedTuple):
+    """A request that the route refuses, as a difference to the good one; `errors` are the paths of a public 422.
+
+    `status` is the public one: what is 422 there is 400 on the signed API.
+    """
+
+    name: str
+    status: int
+    body: Any = None
+    query: str | None = None
+    worker_id: str | None = None
+    errors: frozenset[str] | None = None
+
+
+class Expected(NamedTuple):
+    """`good` is what a well-formed request of somebody who may gets; `body` one that it takes, None when it reads none.
+
+    `needed` and `free` are dotted paths of the body: fields that have to be there, and fields of any type.
+    `without_postgres` is what the good request gets then; None: 502 on the public worker routes, else 503.
+    """
+
+    access: Access
+    good: int
+    body: Any = None
+    query: str = ""
+    headers: Mapping[str, str] = MappingProxyType({})
+    needed: tuple[str, ...] = ()
+    free: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    a_minute: int | None = None
+    without_postgres: int | None = None
+
+
+def refused(body: Any, *errors: str) -> Fault:
+    return Fault("rule", 422, body, errors=frozenset(errors))
+
+
+def refused_query(query: str) -> Fault:
+    return Fault("query", 422, query=query)
+
+
+def event(**fields: Any) -> dict[str, Any]:
+    return {"event": {"event_type": "worker.event", "payload": {}} | fields}
+
+
+def batch(*items: dict[str, Any]) -> dict[str, Any]:
+    return {"events": [{"event_id": f"e{n}", "event_type": "worker.event"} | item for n, item in enumerate(items)]}
+
+
+LONG = "x" * 121
+HANDSHAKE = {"source": "autopilot-ios", "method": "ios/handshake", "handshake_id": "h", "occurred_at": "2026-02-25"}
+DEEP = b'{"event":{"event_type":"worker.event","payload":' + b'{"a":' * 500 + b"1" + b"}" * 502
+A_SESSION = {"cookie": "oa_session=nobodys"}
+
+EMAIL = Expected(
+    Access.ANYBODY,
+    200,
+    {"email": "eve@lane.test"},
+    needed=("email",),
+    a_minute=6,
+    faults=(
+        refused({"email": None}, "email"),
+        refused({"email": ["a@lane.test"]}, "email"),
+        refused({"email": "no address"}, "email"),
+        refused({"email": "a@lane.test\r\nBcc: b@lane.test"}, "email"),
+        refused({"email": "a\x00@lane.test"}, "email"),
+        refused({"email": f"a@{'x' * 60}.{'y' * 200}.test"}, "email"),
+    ),
+)
+VERIFY = Expected(
+    Access.ANYBODY,
+    422,  # well-formed, and nobody's
+    {"code": "123456"},
+    headers=A_SESSION,
+    needed=("code",),
+    a_minute=10,
+    faults=(
+        refused({"code": "12345"}, "code"),
+        refused({"code": "1" * 129}, "code"),
+        refused({"code": "12345\x00"}, "code"),
+        refused({"code": "１２３４５６"}, "code"),
+    ),
+)
+NEW_TOKEN = Expected(
+    Access.USER,
+    201,
+    {"name": "t", "abilities": ["a"], "expires_at": "2036-01-01T00:00:00Z"},
+    needed=("name",),
+    faults=(
+        refused({"name": " "}, "name"),
+        refused({"name": LONG}, "name"),
+        refused({"name": "a\x00b"}, "name"),
+        refused({"name": "t", "abilities": {"a": "b"}}, "abilities"),
+        refused({"name": "t", "abilities": ["a", 5, LONG]}, "abilities.1", "abilities.2"),
+        refused({"name": "t", "expires_at": "soon"}, "expires_at"),
+        refused({"name": "t", "expires_at": "0001-01-01T00:00:00+14:00"}, "expires_at"),
+        refused({"name": 5, "abilities": 5, "expires_at": []}, "name", "abilities", "expires_at"),
+    ),
+)
+SYNC_TOKEN = Expected(
+    Access.USER,
+    200,
+    {"scopes": ["runtime.notifications"]},
+    without_postgres=503,
+    faults=(
+        refused({"scopes": {"a": "b"}}, "scopes"),
+        refused({"scopes": ["runtime.notifications", 5, LONG]}, "scopes.1", "scopes.2"),
+    ),
+)
+KHALA_TOKEN = Expected(
+    Access.USER,
+    200,
+    {"scope": ["runtime.notifications"], "workspace_id": "w", "role": "member"},
+    faults=(
+        refused({"scope": [5]}, "scope.0"),
+        refused({"workspace_id": LONG, "role": "king"}, "workspace_id", "role"),
+    ),
+)
+
+
+def worker_routes(path: str, access: Access, snapshot: str) -> dict[str, Expected]:
+    """The same rules on both APIs."""
+    gone = (Fault("stopped", 409, worker_id="w:stopped"),)
+    return {
+        f"GET {path}": Expected(
+            access,
+            200,
+            faults=(
+                refused_query("status=asleep"),
+                refused_query("limit=0"),
+                refused_query("limit=201&workspace_ref=" + "w" * 256),
+            ),
+        ),
+        f"POST {path}": Expected(
+            access,
+            202,
+            {"worker_id": "w:new", "adapter": "a", "workspace_ref": "r", "codex_home_ref": "h", "metadata": {}},
+            faults=(
+                refused({"worker_id": "abc", "adapter": LONG}, "adapter"),
+                refused({"worker_id": "abc", "workspace_ref": "a" * 256}, "workspace_ref"),
+                refused({"worker_id": "w" * 161}, "worker_id"),
+                refused({"worker_id": "abc", "codex_home_ref": "a\x00b"}, "codex_home_ref"),
+                Fault("id", 400, {"worker_id": "ab"}),
+                Fault("id", 400, {"worker_id": "with/slash"}),
+                Fault("control character", 400, {"worker_id": "a\x1fbc"}),
+            ),
+        ),
+        f"GET {path}/{{worker_id}}{snapshot}": Expected(access, 200),
+        f"POST {path}/{{worker_id}}/requests": Expected(
+            access,
+            200,
+            {"request": {"request_id": "r", "method": "m", "params": {}}},
+            needed=("request.method",) if access is Access.SIGNED else ("request", "request.method"),
+            free=("request.params",),
+            faults=(*gone, Fault("control character", 400, {"request": {"method": "a\x00b"}})),
+        ),
+        f"POST {path}/{{worker_id}}/events": Expected(
+            access,
+            202,
+            event(),
+            needed=("event.event_type",) if access is Access.SIGNED else ("event", "event.event_type"),
+            faults=(
+                *gone,
+                Fault("too deep", 422, DEEP),
+                refused({"event": []}, "event"),
+                refused(event(event_type=None), "event.event_type"),
+                refused(event(event_type="heartbeat"), "event.event_type"),
+                refused(event(event_type="worker." + "x" * 154), "event.event_type"),
+                Fault("type", 400, event(event_type="worker." + "x" * 150)),
+                Fault("control character", 400, event(event_type="worker.\x1f")),
+                Fault("too large", 413, event(payload={"text": "x" * 530_000})),
+                Fault("handshake", 400, event(payload=HANDSHAKE)),
+            ),
+        ),
+        f"POST {path}/{{worker_id}}/events/batch": Expected(
+            access,
+            202,
+            batch({"payload": {}}),
+            needed=("events", "events.0.event_id", "events.0.event_type"),
+            faults=(
+                *gone,
+                refused({"events": []}, "events"),
+                refused(batch(*[{}] * 501), "events"),
+                refused(batch({}, {"event_id": 5}), "events.1.event_id"),
+                refused(batch({}, {"event_type": "x"}), "events.1.event_type"),
+                refused(batch({"payload": {"text": "x" * MIB}}), "events"),
+                Fault("control character", 400, batch({}, {"event_id": "a\x00"})),
+                Fault("control character", 400, batch({}, {"event_type": "worker.\x7f"})),
+                Fault("identity", 409, batch({}, {"event_id": "e0", "payload": {"n": 1}})),
+            ),
+        ),
+        f"POST {path}/{{worker_id}}/stop": Expected(
+            access, 202, {"reason": "r"}, faults=(refused({"reason": "x" * 256}, "reason"),)
+        ),
+        f"GET {path}/{{worker_id}}/stream": Expected(
+            access,
+            200,
+            query="cursor=0&tail_ms=1",
+            faults=(refused_query("cursor=x"), refused_query("cursor=-1"), refused_query("tail_ms=0")),
+        ),
+    }
+
+
+ROUTES: Final = {
+    "GET /livez": Expected(Access.ANYBODY, 200, without_postgres=200),
+    "GET /readyz": Expected(Access.ANYBODY, 200),
+    "GET /up": Expected(Access.ANYBODY, 200, without_postgres=500),
+    "GET /metrics": Expected(Access.ANYBODY, 200, without_postgres=200),
+    "GET /dev/mailbox": Expected(Access.ANYBODY, 200, faults=(refused_query("to=" + "x" * 256),)),
+    "POST /api/auth/email": EMAIL,
+    "POST /api/auth/verify": VERIFY,
+    "POST /logout": Expected(Access.ANYBODY, 302, headers=A_SESSION),
+    "GET /api/me": Expected(Access.USER, 200),
+    "GET /api/tokens": Expected(Access.USER, 200),
+    "POST /api/tokens": NEW_TOKEN,
+    "DELETE /api/tokens": Expected(Access.USER, 200),
+    "DELETE /api/tokens/current": Expected(Access.USER, 200),
+    "DELETE /api/tokens/{token_id:int}": Expected(Access.USER, 200),
+    "POST /api/sync/token": SYNC_TOKEN,
+    "POST /api/khala/token": KHALA_TOKEN,
+    **worker_routes("/api/runtime/codex/workers", Access.USER, ""),
+    **worker_routes("/internal/v1/codex/workers", Access.SIGNED, "/snapshot"),
+    "GET /internal/v1/health": Expected(Access.SIGNED, 200),
+    "SOCKET /sync/socket/websocket": Expected(Access.SOCKET, 400, without_postgres=400),
+    "SOCKET /socket/websocket": Expected(Access.SOCKET, 400, without_postgres=400),
+}
+"""By method and path, as the app's own table has them; SOCKET for the live socket's addresses, whatever the method."""
