@@ -60,8 +60,9 @@ class Processors:
         await self._until_resumed()
         try:
             await self._run()
-        except* LogBehind as behind:
-            await epochs.suspend(self._pool, str(behind.exceptions[0]))
+        except (LogBehind, ExceptionGroup) as error:
+            if behind := _first_of(error):
+                await epochs.suspend(self._pool, str(behind))
             raise
 
     async def _until_resumed(self) -> None:
@@ -87,6 +88,14 @@ class Processors:
             tasks.create_task(self._watch.run())
             tasks.create_task(workers.apply_arrivals(topic, inbox, projector))
             tasks.create_task(run_app(app))
+
+
+def _first_of(error: Exception) -> LogBehind | None:
+    """The LogBehind that it is, or that ended a task group."""
+    if isinstance(error, LogBehind):
+        return error
+    found = (_first_of(inner) for inner in getattr(error, "exceptions", ()))
+    return next(filter(None, found), None)
 
 
 class QuietApp(faust.App):  # type: ignore[misc]

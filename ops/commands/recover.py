@@ -1,6 +1,7 @@
 """`oa log recover`: after a restore or a failover, what was lost, and a new epoch above everything published."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, NamedTuple
 
 import asyncpg
@@ -85,7 +86,7 @@ async def _put_back(pool: "asyncpg.Pool[Any]", published: Publication, prospect:
 
 async def _begin(pool: "asyncpg.Pool[Any]", prospect: Prospect) -> None:
     async with pool.acquire() as connection, connection.transaction():
-        number = await epochs.begin(connection, prospect.findings.highest)
+        number = await epochs.begin(connection, prospect.findings.highest, datetime.now(UTC))
     first = (await LogReader(pool).head()).position + 1
     screen.print(f"epoch {number} begins at position {first}; clients whose cursors were lost are told so")
 

@@ -5,6 +5,7 @@ anyway. A new epoch begins far above everything that was ever published, so no p
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from producers.eventlog.commands import NO_STREAM, Decider, StreamHead, dumps
@@ -55,13 +56,13 @@ async def history(pool: "asyncpg.Pool[Any]") -> History:
     return History([Epoch(*row) for row in await pool.fetch(_SQL["epochs"])])
 
 
-async def begin(connection: "Connection", above: int) -> int:
+async def begin(connection: "Connection", above: int, at: datetime) -> int:
     """Begin the next epoch above a position and lift the suspension, for the log and the journals; returns its number.
 
     Within the caller's transaction.
     """
     position = await connection.fetchval(_SQL["lock"])
-    epoch: int = await connection.fetchval(_SQL["begin"], max(above, position) + MARGIN)
+    epoch: int = await connection.fetchval(_SQL["begin"], max(above, position) + MARGIN, at)
     await connection.execute(_SQL["begin_journals"], MARGIN)
     return epoch
 

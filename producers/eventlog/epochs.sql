@@ -24,7 +24,7 @@ select position from log_head for update
 -- name: begin
 with begun as (
     insert into epochs (epoch, kept_through, began_after, began_at)
-    select epoch + 1, position, $1, now() from log_head returning epoch, began_after
+    select epoch + 1, position, $1, $2 from log_head returning epoch, began_after
 )
 update log_head set epoch = begun.epoch, position = begun.began_after, server = log_server(), suspended = null from begun
 returning begun.epoch

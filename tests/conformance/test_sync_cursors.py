@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from edge.sync.settings import SyncSettings
+from schemas.history import Epoch, History
 from tests.live_sockets import EVENTS, ME, SOMEBODY_ELSE, SUMMARIES, MemoryTopic, connected, hub_of, until
 
 HAZARD = SyncSettings(zero_is_no_cursor=False)
@@ -109,3 +110,15 @@ async def test_a_stale_cursor_leaves_earlier_subscriptions_alone() -> None:
         topic.publish(ME)
         await until(lambda: 11 in peer.watermarks())
         assert peer.watermarks() == [8, 9, 11]
+
+
+@pytest.mark.invariant("I8")
+async def test_a_cursor_of_rows_that_a_restore_lost_is_stale() -> None:
+    """ADR 11: everything above 7 was lost, and the history goes on above 9."""
+    topic = aged()
+    topic.history = History([Epoch(1, 0, 0), Epoch(2, 7, 9)])
+    reply, watermarks = await answered({EVENTS: 8}, topic=topic)
+    assert reply["response"]["stale_topics"] == [{"topic": EVENTS, "resume_after": 8, "retention_floor": 9}]
+    assert watermarks == []
+    reply, watermarks = await answered({EVENTS: 7}, topic=topic)
+    assert (reply["status"], watermarks) == ("ok", [8, 9])

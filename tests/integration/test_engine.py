@@ -86,6 +86,14 @@ async def test_a_hole_that_the_log_cannot_fill_is_refused_and_nothing_is_written
     assert await event_count(pool) == 0
 
 
+@pytest.mark.invariant("I2")
+async def test_a_record_that_is_ahead_of_the_log_is_refused_and_nothing_is_written(pool: "Pool[Any]", log: Log) -> None:
+    await pool.execute("update log_head set position = 2")
+    with pytest.raises(LogBehind):
+        await engine.apply_batch(pool, SUMMARIES, 1, delivered(log.events), log.fill)
+    assert await event_count(pool) == 0
+
+
 @pytest.mark.invariant("I5")
 async def test_two_processes_with_the_same_batch_apply_it_once(pool: "Pool[Any]", database: str, log: Log) -> None:
     """Both have looked before either writes."""

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -45,6 +46,7 @@ async def write(log: EventLog, count: int) -> None:
         await log.execute(DECIDER, STREAM, "user:41", [Item(AppendEvent("worker.event", {"number": number}), None)])
 
 
+@pytest.mark.invariant("I2")
 async def test_a_suspended_log_refuses_and_says_why(pool: Pool, log: EventLog) -> None:
     await write(log, 1)
     await epochs.suspend(pool, "first reason")
@@ -55,17 +57,19 @@ async def test_a_suspended_log_refuses_and_says_why(pool: Pool, log: EventLog) -
     assert len(await LogReader(pool).read_all(0, 10)) == 2
 
 
+@pytest.mark.invariant("I2")
 async def test_another_server_suspends_the_log_with_the_first_connection(pool: Pool, database: str) -> None:
     await pool.execute("update log_head set server = '1/00000001'")
     async with open_pool(database) as theirs:
         assert (await LogReader(theirs).head()).suspended == epochs.OTHER_SERVER
 
 
+@pytest.mark.invariant("I2")
 async def test_an_epoch_begins_far_above_what_was_seen(pool: Pool, log: EventLog) -> None:
     await write(log, 2)
     await epochs.suspend(pool, "restored")
     async with pool.acquire() as connection, connection.transaction():
-        assert await epochs.begin(connection, above=50) == 2
+        assert await epochs.begin(connection, above=50, at=datetime.now(UTC)) == 2
     began_after = 50 + epochs.MARGIN
     assert await LogReader(pool).head() == (2, began_after, None)
     history = await epochs.history(pool)
@@ -78,7 +82,7 @@ async def test_an_epoch_begins_far_above_what_was_seen(pool: Pool, log: EventLog
 
 async def test_watermarks_of_an_epoch_are_above_those_before(pool: Pool) -> None:
     async with pool.acquire() as connection, connection.transaction():
-        await epochs.begin(connection, above=0)
+        await epochs.begin(connection, above=0, at=datetime.now(UTC))
     journal = JournalReader(pool)
     assert await journal.head(names.WORKER_SUMMARIES) == epochs.MARGIN
     history = (await journal.histories())[names.WORKER_SUMMARIES]

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -326,6 +327,7 @@ async def test_the_process_hands_its_health_to_whoever_exposes_it(
         await asyncio.gather(serving, return_exceptions=True)
 
 
+@pytest.mark.invariant("I4")
 async def test_refed_topics_have_the_same_records(settings: RelaySettings, pool: Pool, topic: str) -> None:
     await commit(pool, 500)
     async with running(settings, pool) as relay:
@@ -340,6 +342,7 @@ async def test_refed_topics_have_the_same_records(settings: RelaySettings, pool:
     ]
 
 
+@pytest.mark.invariant("I2")
 async def test_a_log_that_went_on_from_an_older_state_is_refused_and_suspended(
     settings: RelaySettings, pool: Pool, topic: str
 ) -> None:
@@ -358,7 +361,7 @@ async def test_a_log_that_went_on_from_an_older_state_is_refused_and_suspended(
 async def test_an_epochs_number_travels_with_its_records(settings: RelaySettings, pool: Pool, topic: str) -> None:
     await commit(pool, 3, workers=1)
     async with pool.acquire() as connection, connection.transaction():
-        await epochs.begin(connection, above=0)
+        await epochs.begin(connection, above=0, at=datetime.now(UTC))
     await commit(pool, 2, workers=1)
     async with running(settings, pool):
         await until_relayed(pool, settings.kafka_bootstrap, topic)

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from producers.eventlog.reader import Head
 from producers.relay.chain import Chain
-from producers.relay.plan import Contents, Progress, plan
+from producers.relay.plan import Contents, Progress, check_history, plan
 from schemas import kafka_records
 from schemas.events import Recorded
-from schemas.kafka_records import Place
+from schemas.history import Epoch, History
+from schemas.kafka_records import Origin, Place, origin_of
 from tests.worker_events import Log, heartbeat, partition_in
 
 TOPIC = "oa.workers"
@@ -37,9 +38,11 @@ class Kafka:
     held: dict[TopicPartition, list[Place]] = field(default_factory=lambda: {part: [] for part in PARTITIONS})
     trimmed: dict[TopicPartition, int] = field(default_factory=lambda: dict.fromkeys(PARTITIONS, 0))
 
-    def contents(self) -> dict[TopicPartition, Contents | None]:
+    def contents(self, origins: dict[int, Origin]) -> dict[TopicPartition, Contents | None]:
         return {
-            part: Contents(places[0], places[-1], trimmed=self.trimmed[part] > 0) if places else None
+            part: Contents(places[0], places[-1], self.trimmed[part] > 0, origins[places[-1].position])
+            if places
+            else None
             for part, places in self.held.items()
         }
 
@@ -67,8 +70,11 @@ class Story:
 
     def session(self, taken: tuple[float, ...], *, writes_down: bool) -> None:
         head = len(self.log.events)
-        start = plan(Head(1, head), self.kafka.contents(), self.progress)
-        chain = Chain(start, 1, {"worker": TOPIC}, {TOPIC: len(PARTITIONS)})
+        origins = {event.position: origin_of(event) for event in self.log.events}
+        contents = self.kafka.contents(origins)
+        start = plan(Head(1, head), contents, self.progress)
+        check_history(contents, origins)
+        chain = Chain(start, History([Epoch(1, 0, 0)]), {"worker": TOPIC}, {TOPIC: len(PARTITIONS)})
         sent: dict[TopicPartition, list[Place]] = {part: [] for part in PARTITIONS}
         for record in chain.records(event for event in self.log.events if event.position > start.after):
             sent[record.partition].append(kafka_records.place(record.headers))
