@@ -74,11 +74,11 @@ class Processors:
         self._waiting_for = "Postgres and the topic"
 
     async def _run(self) -> None:
-        await engine.prepare(self._pool, SUMMARIES)
-        topic = self._settings.topic_prefix + SUMMARIES.topic
+        view = await engine.prepare(self._pool, SUMMARIES)
+        topic = self._settings.topic_prefix + view.topic
         partitions = await wait_for_topic(self._settings.brokers, topic)
-        source = LogSource(LogReader(self._pool), SUMMARIES.kind, partitions)
-        projector = Projector(self._pool, SUMMARIES, self._settings.generation, source)
+        source = LogSource(LogReader(self._pool), view.kind, partitions)
+        projector = Projector(self._pool, view, self._settings.generation, source)
         inbox = Inbox[workers.Arrival]()
         self._watch = Watch(self._pool, projector, partitions=partitions, topic=topic, clock=self._clock)
         await self._watch.refresh()

@@ -104,6 +104,8 @@ class Watch:
 
     async def look(self) -> Health:
         """Checkpoints are read first: an event that one of them covers is applied, whatever happens meanwhile."""
+        if await self._projector.follow():
+            self._applied, self._waiting = 0, None
         checkpoints = dict.fromkeys(range(self._partitions), 0) | await self._projector.checkpoints()
         _, head, suspended = await self._reader.head()
         if suspended:

@@ -54,6 +54,15 @@ class Projector:
         LOGGER.warning("catching up from the log", view=self.view.name, partition=partition, up_to=up_to)
         await engine.catch_up(self._pool, self.view, self._generation, partition, up_to, self.source.fill)
 
+    async def follow(self) -> bool:
+        """Go on with the version that readers see; whether that is another one than before."""
+        found = await engine.live(self._pool, self.view)
+        if found is None or found.version == self.view.version:
+            return False
+        LOGGER.info("another version is live", view=found.name, version=found.version)
+        self.view = found
+        return True
+
     async def checkpoints(self) -> dict[int, int]:
         return await engine.checkpoints(self._pool, self.view, self._generation)
 

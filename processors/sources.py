@@ -1,20 +1,32 @@
 """Where the engine's events come from: Kafka records as they arrive, the log for what did not."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from processors import metrics
 from producers.eventlog.reader import LogReader
+from producers.eventlog.scan import Filter, scan
 from readmodels.engine import Delivery
-from schemas import kafka_records, names
+from readmodels.engine.rebuild import Page
+from schemas import kafka_records, names, sql_files
 from schemas.events import Recorded
 from schemas.partitioning import partition_of
 
+if TYPE_CHECKING:
+    import asyncpg
+
 LOGGER = structlog.get_logger()
+SQL = sql_files.load(__file__)
 
 PAGE = 1000
+POLL_MS = 200
+CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 class Record(NamedTuple):
@@ -60,4 +72,97 @@ class LogSource:
         return event.kind == self._kind and self.partition(event.stream) == partition
 
     def partition(self, stream: str) -> int:
-        return partition_of(names.kafka_key(stream), self._partitions)
+        return _partition(stream, self._partitions)
+
+
+async def partition_count(pool: "asyncpg.Pool[Any]", topic: str) -> int:
+    """As the relay has found it; 0 before it has fed the topic."""
+    return int(await pool.fetchval(SQL["partitions"], topic))
+
+
+class LogPages:
+    """All of a kind's events in the order of the log, for whoever rebuilds a view (`engine.rebuild.Source`)."""
+
+    def __init__(self, pool: "asyncpg.Pool[Any]", kind: str, partitions: int) -> None:
+        self._pool = pool
+        self._kind = kind
+        self._log = LogSource(LogReader(pool), kind, partitions)
+        self.fill = self._log.fill
+
+    async def pages(self, after: Mapping[int, int], until: Mapping[int, int]) -> AsyncGenerator[Page, None]:
+        lacking = [partition for partition, position in until.items() if after[partition] < position]
+        start = min((after[partition] for partition in lacking), default=0)
+        end = max((until[partition] for partition in lacking), default=0)
+        async for events, through in scan(self._pool, start, end, Filter(kind=self._kind)):
+            batch: dict[int, list[Delivery]] = {}
+            for event in events:
+                batch.setdefault(self._log.partition(event.stream), []).append(Delivery(event, 0))
+            yield Page(batch, dict.fromkeys(until, through))
+
+    async def lag(self, checkpoints: Mapping[int, int], head: int) -> int:
+        """Positions from the oldest event that is not applied to the log's head; 0 when there is none."""
+        start = min(checkpoints.values(), default=0)
+        async for events, _ in scan(self._pool, start, head, Filter(kind=self._kind)):
+            for event in events:
+                if event.position > checkpoints.get(self._log.partition(event.stream), 0):
+                    return head - event.position + 1
+        return 0
+
+
+class KafkaPages:
+    """A topic from its first record to where it ends when the reading begins, by a plain consumer."""
+
+    def __init__(self, pool: "asyncpg.Pool[Any]", brokers: str, topic: str, kind: str, partitions: int) -> None:
+        self._pool = pool
+        self._brokers = brokers
+        self._topic = topic
+        self.fill = LogSource(LogReader(pool), kind, partitions).fill
+
+    async def pages(self, after: Mapping[int, int], until: Mapping[int, int]) -> AsyncGenerator[Page, None]:
+        published = await self._pool.fetch(SQL["published"], self._topic)
+        last = dict(after)
+        async with self._consumer([TopicPartition(self._topic, partition) for partition in until]) as consumer:
+            ends = await consumer.end_offsets(consumer.assignment())
+            await self._seek(consumer, after)
+            while consumer.assignment() - consumer.paused():
+                fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=PAGE)
+                records = (Record(one.partition, one.value, one.headers) for some in fetched.values() for one in some)
+                batch = deliveries(self._topic, records)
+                last |= {
+                    number: max(last[number], *(one.event.position for one in some)) for number, some in batch.items()
+                }
+                yield Page(batch, {})
+                done = [one for one, end in ends.items() if await consumer.position(one) >= end]
+                consumer.pause(*done, *(one for one in ends if last[one.partition] >= until[one.partition]))
+        yield Page({}, {row["partition"]: row["position"] for row in published if _is_complete(row, last)})
+
+    @asynccontextmanager
+    async def _consumer(self, partitions: Sequence[TopicPartition]) -> AsyncIterator[Any]:
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._brokers, enable_auto_commit=False, group_id=None)
+        try:
+            await consumer.start()
+            consumer.assign(partitions)
+            yield consumer
+        finally:
+            await consumer.stop()
+
+    async def _seek(self, consumer: Any, after: Mapping[int, int]) -> None:
+        """Near to where an earlier run ended, by time; what that leaves out is a hole like any other."""
+        found = await self._pool.fetch(SQL["recorded_at"], list(after.values()))
+        times = {row["position"]: row["recorded_at"] - CLOCKS_DIFFER for row in found}
+        begins = await consumer.beginning_offsets(consumer.assignment())
+        for one, begin in begins.items():
+            offset = None
+            if moment := times.get(after[one.partition]):
+                offset = (await consumer.offsets_for_times({one: int(moment.timestamp() * 1000)}))[one]
+            consumer.seek(one, offset.offset if offset else begin)
+
+
+def _is_complete(row: "asyncpg.Record", last: Mapping[int, int]) -> bool:
+    """What the relay wrote down about a partition counts while the partition has what it had then."""
+    return last.get(row["partition"], 0) >= int(row["last_position"])
+
+
+@lru_cache(65536)
+def _partition(stream: str, partitions: int) -> int:
+    return partition_of(names.kafka_key(stream), partitions)

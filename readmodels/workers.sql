@@ -1,6 +1,6 @@
 -- name: create
-create schema if not exists rm_worker_summaries_v1;
-create table if not exists rm_worker_summaries_v1.documents (
+create schema if not exists <schema>;
+create table if not exists <schema>.documents (
     owner         text not null,
     doc_key       text not null,
     document      json not null,
@@ -12,7 +12,7 @@ create table if not exists rm_worker_summaries_v1.documents (
 
 -- name: cut_over
 create or replace view worker_summaries as
-select owner, doc_key, document, doc_version, projected_at from rm_worker_summaries_v1.documents
+select owner, doc_key, document, doc_version, projected_at from <schema>.documents
 
 -- name: projections
 -- by primary key

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from producers.eventlog import epochs, log
 from readmodels import engine, journal
-from readmodels.workers import SUMMARIES
+from readmodels.catalogue import VIEWS
 from schemas import sql_files
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 FOLDER: Final = Path(__file__).parent
 SQL: Final = sql_files.load(__file__)
-VIEWS: Final = (SUMMARIES,)
 
 
 async def migrate(connection: "Connection", *, first_position: int = 1, folder: Path = FOLDER) -> list[str]:
@@ -34,7 +33,7 @@ async def migrate(connection: "Connection", *, first_position: int = 1, folder: 
         await log.install(connection)
         await epochs.install(connection)
         await journal.install(connection)
-        for view in VIEWS:
+        for view in VIEWS.values():
             await engine.create(connection, view)
     finally:
         await connection.execute(SQL["unlock"])

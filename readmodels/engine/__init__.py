@@ -8,12 +8,11 @@ from readmodels.engine.apply import (
     apply_batch,
     catch_up,
     checkpoints,
-    create,
     digest,
-    prepare,
 )
 from readmodels.engine.deliveries import Delivery, Hole, chained
 from readmodels.engine.fold import Failure
+from readmodels.engine.versions import create, live, prepare
 from readmodels.engine.views import Document, View
 
 __all__ = [
@@ -32,5 +31,6 @@ __all__ = [
     "checkpoints",
     "create",
     "digest",
+    "live",
     "prepare",
 ]

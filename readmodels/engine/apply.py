@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 import msgspec
 
 from readmodels import journal
 from readmodels.engine.deliveries import Delivery, Hole, chained, in_order
 from readmodels.engine.fold import Change, Failure, Folded, Row, fold
-from readmodels.engine.views import D, Key, View
+from readmodels.engine.views import D, Key, View, encode
 from schemas import sql_files
 from schemas.events import Recorded
 
@@ -41,21 +41,6 @@ class Applied(msgspec.Struct, frozen=True):
     events: int = 0
     documents: int = 0
     failures: tuple[Failure, ...] = ()
-
-
-async def prepare(pool: "asyncpg.Pool[Any]", view: View[Any]) -> None:
-    """`create` on a connection of its own."""
-    async with pool.acquire() as connection:
-        await create(connection, view)
-
-
-async def create(connection: "Connection", view: View[Any]) -> None:
-    """Make the view's tables, and the name that readers use when there is none yet; repeatable."""
-    async with connection.transaction():
-        await connection.execute(SQL["one_at_a_time"])
-        await connection.execute(view.statements["create"])
-        if not await connection.fetchval(SQL["is_readable"], view.name):
-            await connection.execute(view.statements["cut_over"])
 
 
 async def apply_batch(pool: "asyncpg.Pool[Any]", view: View[D], generation: int, batch: Batch, fill: Fill) -> Applied:
@@ -120,7 +105,8 @@ async def _apply(pool: "asyncpg.Pool[Any]", view: View[D], generation: int, batc
 
 async def _attempt(connection: "Connection", view: View[D], generation: int, batch: Batch) -> Applied | Hole | None:
     """Look, fold, write; None, and nothing written, when somebody else moved a checkpoint in between."""
-    seen = await _look(connection, view, generation, batch)
+    wanted = {view.key(delivery.event): partition for partition, some in batch.items() for delivery in some}
+    seen = await look(connection, view, generation, wanted)
     newest = max((delivery.event.position for delivery in chain(*batch.values())), default=0)
     if newest > seen.head:
         raise LogBehind(f"{view.topic} has position {newest}, the log ends at {seen.head}")
@@ -133,13 +119,17 @@ async def _attempt(connection: "Connection", view: View[D], generation: int, bat
             fresh[partition] = ordered
     events = [delivery.event for delivery in chain(*fresh.values())]
     folded = fold(view, seen.rows, seen.broken, events)
-    if fresh and not await _write(connection, view, generation, seen.checkpoints, fresh, folded):
+    moves = {
+        partition: Move(seen.checkpoints[partition], ordered[-1].event.position, ordered[-1].epoch)
+        for partition, ordered in fresh.items()
+    }
+    if moves and not await write(connection, view, generation, moves, folded):
         return None
     return Applied(len(events), len(folded.changes), tuple(folded.failures.values()))
 
 
 @dataclass(frozen=True)
-class _Seen(Generic[D]):
+class Seen(Generic[D]):
     """What a batch builds on, all of one snapshot."""
 
     checkpoints: dict[int, int]
@@ -148,14 +138,22 @@ class _Seen(Generic[D]):
     head: int
 
 
-async def _look(connection: "Connection", view: View[D], generation: int, batch: Batch) -> _Seen[D]:
-    wanted = {view.key(delivery.event): partition for partition, some in batch.items() for delivery in some}
+class Move(NamedTuple):
+    """A partition's checkpoint on its way from the position that was seen."""
+
+    seen: int
+    position: int
+    epoch: int
+
+
+async def look(connection: "Connection", view: View[D], generation: int, wanted: Mapping[Key, int]) -> Seen[D]:
+    """The documents of keys, and the checkpoints of the partitions these are in."""
     owners, doc_keys = [owner for owner, _ in wanted], [doc_key for _, doc_key in wanted]
     scope = (view.name, view.version, generation)
     found = await connection.fetch(_statement(view.table, "look"), *scope, owners, doc_keys, list(wanted.values()))
     if new := {row["partition"] for row in found if row["checkpoint"] is None}:
         await connection.execute(SQL["add_checkpoints"], *scope, list(new))
-    return _Seen(
+    return Seen(
         {row["partition"]: row["checkpoint"] or 0 for row in found},
         {
             (row["owner"], row["doc_key"]): Row(view.decode(row["document"]), row["doc_version"], row["last_position"])
@@ -167,37 +165,31 @@ async def _look(connection: "Connection", view: View[D], generation: int, batch:
     )
 
 
-async def _write(
-    connection: "Connection",
-    view: View[D],
-    generation: int,
-    checkpoints: Mapping[int, int],
-    fresh: Mapping[int, list[Delivery]],
-    folded: Folded[D],
+async def write(
+    connection: "Connection", view: View[D], generation: int, moves: Mapping[int, Move], folded: Folded[D]
 ) -> bool:
     """Rows, journal, quarantine and checkpoints by one statement; False when a checkpoint was not what was seen."""
     changes = sorted(folded.changes.items(), key=lambda item: item[1].row.last_position)
-    news = [_news(*change) for change in changes if change[1].says_more] if view.feeds else []
+    texts = [encode(change.row.document) for _, change in changes]
+    said = [_news(*one) for one in zip(changes, texts, strict=True) if one[0][1].says_more] if view.feeds else []
     written = await connection.fetchval(
         _statement(view.table, "write"),
         *(view.name, view.version, generation),
-        list(fresh),
-        [checkpoints[partition] for partition in fresh],
-        [ordered[-1].event.position for ordered in fresh.values()],
-        [ordered[-1].epoch for ordered in fresh.values()],
-        *_document_columns(changes),
+        list(moves),
+        *([getattr(move, name) for move in moves.values()] for name in Move._fields),
+        *_document_columns(changes, texts),
         *_failure_columns(folded.failures.values()),
         view.feeds,
-        *journal.columns(news),
+        *journal.columns(said),
     )
     return bool(written)
 
 
-def _document_columns(changes: Sequence[tuple[Key, Change[D]]]) -> tuple[list[Any], ...]:
+def _document_columns(changes: Sequence[tuple[Key, Change[D]]], texts: list[str]) -> tuple[list[Any], ...]:
     return (
         [owner for (owner, _), _ in changes],
         [doc_key for (_, doc_key), _ in changes],
-        [change.text for _, change in changes],
+        texts,
         [change.row.doc_version for _, change in changes],
         [change.row.last_position for _, change in changes],
         [change.projected_at for _, change in changes],
@@ -213,9 +205,9 @@ def _failure_columns(failures: Collection[Failure]) -> tuple[list[Any], ...]:
     )
 
 
-def _news(key: Key, change: Change[Any]) -> journal.News:
-    owner, doc_key = key
-    return journal.News(owner, doc_key, change.row.doc_version, change.row.last_position, change.text)
+def _news(changed: tuple[Key, Change[Any]], text: str) -> journal.News:
+    (owner, doc_key), change = changed
+    return journal.News(owner, doc_key, change.row.doc_version, change.row.last_position, text)
 
 
 @cache

@@ -27,13 +27,14 @@ left join quarantine q
 
 -- name: write
 -- everything or, when a checkpoint is not what was seen, nothing. What follows depends on `agreed`, so the checkpoints
--- are locked first, in partition order; the journal's head, which all partitions share, comes last.
+-- are locked first, in partition order; the journal's head, which all partitions share, comes last. Whether the version
+-- feeds the journal is read from the locked rows too: a cut-over may have come in between.
 with locked as materialized (
-    select partition, position from checkpoints
+    select partition, position, journals from checkpoints
     where view = $1 and version = $2 and generation = $3 and partition = any($4::int[])
     order by partition for update
 ), agreed as materialized (
-    select count(*) = cardinality($4::int[]) as ok
+    select count(*) = cardinality($4::int[]) as ok, bool_and(locked.journals) as journals
     from locked join unnest($4::int[], $5::bigint[]) seen (partition, position) using (partition, position)
 ), moved as (
     update checkpoints c set position = reached.position, epoch = greatest(c.epoch, reached.epoch)
@@ -57,15 +58,9 @@ with locked as materialized (
     where agreed.ok
     on conflict do nothing
 )
-select agreed.ok, case when agreed.ok and documents.count >= 0
+select agreed.ok, case when agreed.ok and agreed.journals and documents.count >= 0
     then journal_append($18, $19::text[], $20::text[], $21::bigint[], $22::bigint[], $23::text[]) end
 from agreed, (select count(*) from changed) documents
 
 -- name: in_order
 select owner, doc_key, document, doc_version, last_position from <documents> order by owner, doc_key
-
--- name: is_readable
-select to_regclass($1) is not null
-
--- name: one_at_a_time
-select pg_advisory_xact_lock(hashtext('oa views'))

@@ -7,7 +7,7 @@ from typing import Generic
 
 import msgspec
 
-from readmodels.engine.views import D, Key, View, encode, says_the_same
+from readmodels.engine.views import D, Key, View, says_the_same
 from schemas.events import Recorded
 
 
@@ -23,7 +23,6 @@ class Change(msgspec.Struct, Generic[D], frozen=True):
     """A document after its last event of the batch; `says_more` when readers see a difference."""
 
     row: Row[D]
-    text: str
     projected_at: datetime
     says_more: bool
 
@@ -68,4 +67,4 @@ def _fold_one(view: View[D], key: Key, row: Row[D] | None, events: list[Recorded
         row, last = Row(document, event.seq, event.position), event
     if row and last:
         says_more = not says_the_same(before, row.document)
-        folded.changes[key] = Change(row, encode(row.document), last.recorded_at, says_more)
+        folded.changes[key] = Change(row, last.recorded_at, says_more)

@@ -26,8 +26,9 @@ D = TypeVar("D", bound=Document)
 class View(Generic[D]):
     """A pure function of one topic's events, kept as one document a key (DESIGN I5).
 
-    `statements` holds the view's own DDL: `create` (schema and table of this version, repeatable) and `cut_over` (the
-    stable SQL view in front). `feeds` is the sync topic whose journal gets the changes.
+    `version` is the one a new database begins with. `feeds` is the sync topic whose journal gets the changes.
+    `statements` holds the view's own DDL: `create` (schema and table of a version, repeatable) and `cut_over` (the
+    stable SQL view in front).
     """
 
     name: str
@@ -41,8 +42,15 @@ class View(Generic[D]):
     statements: Mapping[str, str]
 
     @property
+    def schema(self) -> str:
+        return f"rm_{self.name}_v{self.version}"
+
+    @property
     def table(self) -> str:
-        return f"rm_{self.name}_v{self.version}.documents"
+        return f"{self.schema}.documents"
+
+    def ddl(self, name: str) -> str:
+        return self.statements[name].replace("<schema>", self.schema)
 
     def key(self, event: Recorded) -> Key:
         return event.owner, self.doc_key(event)
