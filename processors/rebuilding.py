@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from processors.sources import KafkaPages, LogPages, partition_count
+from processors.sources import KafkaPages, LogPages
 from producers.eventlog.reader import LogReader
 from readmodels import engine
 from readmodels.engine import View, compare, versions
@@ -41,16 +41,7 @@ class Topic:
     brokers: str
     name: str
     partitions: int
-    generation: int
-
-
-async def topic_of(
-    pool: "asyncpg.Pool[Any]", view: View[Any], brokers: str, prefix: str, generation: int
-) -> Topic | None:
-    """None before the relay has fed it."""
-    name = prefix + view.topic
-    partitions = await partition_count(pool, name)
-    return Topic(brokers, name, partitions, generation) if partitions else None
+    generation: int = 1
 
 
 class Rebuilder:

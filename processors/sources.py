@@ -29,6 +29,10 @@ POLL_MS = 200
 CLOCKS_DIFFER = timedelta(minutes=1)
 
 
+class TopicMissing(Exception):
+    """There is nothing to read: the relay has not made the topic, or somebody deleted it."""
+
+
 class Record(NamedTuple):
     """A record of a topic as any consumer gets it."""
 
@@ -141,6 +145,8 @@ class KafkaPages:
         consumer = AIOKafkaConsumer(bootstrap_servers=self._brokers, enable_auto_commit=False, group_id=None)
         try:
             await consumer.start()
+            if self._topic not in await consumer.topics():
+                raise TopicMissing(f"Kafka has no topic {self._topic}")
             consumer.assign(partitions)
             yield consumer
         finally:

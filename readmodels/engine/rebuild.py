@@ -11,13 +11,11 @@ from readmodels.engine.apply import LogBehind, Move, checkpoints, look, write
 from readmodels.engine.deliveries import Delivery, Hole, in_order
 from readmodels.engine.fold import Folded, Row, fold
 from readmodels.engine.views import D, Key, View
-from schemas import sql_files
 from schemas.events import Recorded
 
 if TYPE_CHECKING:
     import asyncpg
 
-SQL = sql_files.load(__file__)
 T = TypeVar("T")
 
 EVENTS_A_WRITE = 100_000
@@ -132,9 +130,8 @@ class _Run(Generic[D]):
     ) -> "_Run[D]":
         view = target.view
         at = await checkpoints(pool, view, target.generation)
-        broken = await pool.fetch(SQL["broken"], view.name, view.version)
-        keys = {(row["owner"], row["doc_key"]) for row in broken}
-        return cls(pool, target, source, events_a_write, at, dict(at), keys, all_in_memory=not any(at.values()))
+        broken = await versions.broken(pool, view)
+        return cls(pool, target, source, events_a_write, at, dict(at), broken, all_in_memory=not any(at.values()))
 
     async def take(self, page: Page) -> None:
         for partition, deliveries in page.deliveries.items():

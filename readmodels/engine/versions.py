@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from readmodels.engine.views import D, View
+from readmodels.engine.views import D, Key, View
 from schemas import sql_files
 
 if TYPE_CHECKING:
@@ -81,6 +81,12 @@ async def drop(pool: "asyncpg.Pool[Any]", view: View[Any]) -> None:
         await connection.execute(SQL["drop"].replace("<schema>", view.schema))
         for what in ("forget_checkpoints", "forget_quarantine", "forget_digest"):
             await connection.execute(SQL[what], view.name, view.version)
+
+
+async def broken(pool: "asyncpg.Pool[Any]", view: View[Any]) -> set[Key]:
+    """The documents of a version that an event could not be applied to."""
+    rows = await pool.fetch(SQL["broken"], view.name, view.version)
+    return {(row["owner"], row["doc_key"]) for row in rows}
 
 
 async def row_count(pool: "asyncpg.Pool[Any]", view: View[Any]) -> int:

@@ -74,3 +74,7 @@ select digest, position, verified_at from view_digests where view = $1 and versi
 
 -- name: row_count
 select count(*) from <documents>
+
+-- name: broken
+-- by primary key
+select owner, doc_key from quarantine where view = $1 and version = $2
