@@ -72,6 +72,7 @@ class Watch:
         self._partitions = partitions
         self._topic = topic
         self._clock = clock
+        self._view = projector.view
         self._applied = 0
         self._waiting: Waiting | None = None
         self._monotonic = monotonic
@@ -104,8 +105,9 @@ class Watch:
 
     async def look(self) -> Health:
         """Checkpoints are read first: an event that one of them covers is applied, whatever happens meanwhile."""
-        if await self._projector.follow():
-            self._applied, self._waiting = 0, None
+        await self._projector.follow()
+        if (view := self._projector.view) != self._view:
+            self._view, self._applied, self._waiting = view, 0, None
         checkpoints = dict.fromkeys(range(self._partitions), 0) | await self._projector.checkpoints()
         _, head, suspended = await self._reader.head()
         if suspended:
@@ -142,7 +144,7 @@ class Watch:
         """Lets the next start begin its look here, not where a quiet partition had its last event."""
         quiet = [partition for partition, at in checkpoints.items() if at < self._applied - QUIET_POSITIONS]
         if quiet:
-            await self._projector.advance(quiet, self._applied)
+            await self._projector.advance(self._view, quiet, self._applied)
 
     async def _maybe_catch_up(self, waiting: Waiting) -> None:
         if self._stands_still_s(waiting) < CATCH_UP_AFTER_S:

@@ -30,7 +30,7 @@ class Projector:
         self._generation = generation
 
     async def apply(self, batch: engine.apply.Batch) -> None:
-        """Returns once everything is applied: a failing batch is tried again, never dropped.
+        """Returns once everything is applied to the live version: a failing batch is tried again, never dropped.
 
         Only LogBehind ends it: then nothing may be projected (DESIGN I2).
         """
@@ -38,6 +38,9 @@ class Projector:
         while True:
             try:
                 applied = await engine.apply_batch(self._pool, self.view, self._generation, batch, self.source.fill)
+                self._count(applied)
+                if applied.live or not await self.follow():
+                    return
             except LogBehind:
                 raise
             except Exception:
@@ -46,8 +49,6 @@ class Projector:
                 raise_if_cancelled()
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-            else:
-                return self._count(applied)
 
     async def catch_up(self, partition: int, up_to: int) -> None:
         """Apply from the log what was published and never arrived."""
@@ -66,8 +67,9 @@ class Projector:
     async def checkpoints(self) -> dict[int, int]:
         return await engine.checkpoints(self._pool, self.view, self._generation)
 
-    async def advance(self, partitions: list[int], position: int) -> None:
-        await engine.advance(self._pool, self.view, self._generation, partitions, position)
+    async def advance(self, view: View[Any], partitions: list[int], position: int) -> None:
+        """Of the version that `position` was worked out for."""
+        await engine.advance(self._pool, view, self._generation, partitions, position)
 
     def _count(self, applied: Applied) -> None:
         metrics.EVENTS_APPLIED.labels(self.view.name).inc(applied.events)

@@ -11,7 +11,7 @@ import msgspec
 from processors.sources import KafkaPages, LogPages
 from producers.eventlog.reader import LogReader
 from readmodels import engine
-from readmodels.engine import View, compare, versions
+from readmodels.engine import LogBehind, View, compare, versions
 from readmodels.engine.compare import Difference
 from readmodels.engine.rebuild import Page, Progress, Source, Target, dropped, rebuild
 from schemas.events import Recorded
@@ -55,7 +55,9 @@ class Rebuilder:
 
     async def rebuild(self, version: int, source: From, told: Told, rate: int | None = None) -> Progress:
         """Up to what is committed now; goes on where an earlier run of the same version ended."""
-        head = (await LogReader(self._pool).head()).position
+        _, head, suspended = await LogReader(self._pool).head()
+        if suspended:
+            raise LogBehind(suspended)
         pages = Paced(self._source(source), rate) if rate else self._source(source)
         return await self._rebuild(self._version(version), pages, self._everywhere(head), told)
 

@@ -104,14 +104,16 @@ def rebuild(
         rebuilder = Rebuilder(pool, found, await _topic(settings, pool, found, source))
         meter = Meter(f"{view} v{version}", quiet=as_json)
         progress = await rebuilder.rebuild(version, source.value, meter.told, rate)
+        built = {"view": view, "version": version, "seconds": meter.elapsed_s} | progress._asdict()
         differing = await rebuilder.cut_over(version) if cut_over else None
-        return {"view": view, "version": version, "live": cut_over, "journalled": differing} | progress._asdict()
+        return built | {"live": cut_over, "journalled": differing}
 
     done = _run(data, work)
     if as_json:
         print(json.dumps(done))
         return
-    screen.print(f"{view} v{done['version']}: {done['events']} events applied, {done['failures']} documents parked")
+    applied = f"{done['events']:,} events applied in {done['seconds']:.1f} s"
+    screen.print(f"{view} v{done['version']}: {applied}, {done['failures']} documents parked")
     if cut_over:
         screen.print(f"it is live now; {done['journalled']} documents differed and were journalled")
     else:
@@ -156,6 +158,10 @@ class Meter:
         self._quiet = quiet
         self._started = self._told_at = time.monotonic()
         self._first: Progress | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._started
 
     def told(self, progress: Progress) -> None:
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""Long ranges of the log in constant memory: page after page, shorter ones where payloads are large."""
+"""Long ranges of the log in constant memory: pages bounded by the number of events and the size of their payloads."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -14,8 +14,7 @@ from schemas.events import Recorded
 _SQL = sql_files.load(__file__)
 _STRETCH = 50_000
 """Positions that one statement looks at, however few of their events are wanted."""
-_FIRST_ROWS = 250
-_MOST_ROWS = 4000
+_MOST_ROWS = 2000
 _PAGE_BYTES = 2 << 20
 
 
@@ -39,16 +38,23 @@ class Page(NamedTuple):
 
 async def scan(pool: "asyncpg.Pool[Any]", after: int, up_to: int, wanted: Filter) -> AsyncIterator[Page]:
     """What is wanted of the positions in `(after, up_to]`."""
-    rows_a_page = _FIRST_ROWS
+    most_rows = _MOST_ROWS
     while after < up_to:
         end = min(after + _STRETCH, up_to)
-        rows = await pool.fetch(_SQL["scan"], after, end, *msgspec.structs.astuple(wanted), rows_a_page)
-        after = rows[-1]["position"] if len(rows) == rows_a_page else end
+        rows = await pool.fetch(_SQL["scan"], after, end, *msgspec.structs.astuple(wanted), most_rows, _PAGE_BYTES)
+        is_cut = len(rows) == most_rows or (rows and rows[-1]["bytes"] >= _PAGE_BYTES)
+        after = rows[-1]["position"] if is_cut else end
         yield Page([recorded(row) for row in rows], after)
         if rows:
-            rows_a_page = _next_size(rows_a_page, sum(len(row["payload"]) for row in rows) / len(rows))
+            most_rows = _fitting(rows[-1]["bytes"] / len(rows))
 
 
-def _next_size(rows: int, payload_bytes: float) -> int:
-    """Twice as many rows while they stay small."""
-    return max(1, min(2 * rows, int(_PAGE_BYTES / payload_bytes), _MOST_ROWS))
+def _fitting(payload_bytes: float) -> int:
+    """How many rows the server looks at for a page: not many more than it will send."""
+    return min(int(_PAGE_BYTES / payload_bytes) + 1, _MOST_ROWS)
+
+
+async def newest(pool: "asyncpg.Pool[Any]", wanted: Filter, limit: int) -> list[Recorded]:
+    """The last events that are wanted, ascending."""
+    rows = await pool.fetch(_SQL["newest"], *msgspec.structs.astuple(wanted), limit)
+    return [recorded(row) for row in reversed(rows)]

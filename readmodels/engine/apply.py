@@ -36,11 +36,15 @@ class LogBehind(Exception):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """What a batch did: events taken (duplicates are not), documents changed, entities newly broken."""
+    """What a batch did: events taken (duplicates are not), documents changed, entities newly broken.
+
+    Not `live`: another version has become the one that readers see, and this one told the journal nothing.
+    """
 
     events: int = 0
     documents: int = 0
     failures: tuple[Failure, ...] = ()
+    live: bool = True
 
 
 async def apply_batch(pool: "asyncpg.Pool[Any]", view: View[D], generation: int, batch: Batch, fill: Fill) -> Applied:
@@ -123,9 +127,10 @@ async def _attempt(connection: "Connection", view: View[D], generation: int, bat
         partition: Move(seen.checkpoints[partition], ordered[-1].event.position, ordered[-1].epoch)
         for partition, ordered in fresh.items()
     }
-    if moves and not await write(connection, view, generation, moves, folded):
+    written = await write(connection, view, generation, moves, folded) if moves else Written(ok=True, live=True)
+    if not written.ok:
         return None
-    return Applied(len(events), len(folded.changes), tuple(folded.failures.values()))
+    return Applied(len(events), len(folded.changes), tuple(folded.failures.values()), written.live)
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,13 @@ class Move(NamedTuple):
     seen: int
     position: int
     epoch: int
+
+
+class Written(NamedTuple):
+    """`ok` unless a checkpoint was not what was seen; then nothing is written. `live`: the journal was told."""
+
+    ok: bool
+    live: bool
 
 
 async def look(connection: "Connection", view: View[D], generation: int, wanted: Mapping[Key, int]) -> Seen[D]:
@@ -167,12 +179,12 @@ async def look(connection: "Connection", view: View[D], generation: int, wanted:
 
 async def write(
     connection: "Connection", view: View[D], generation: int, moves: Mapping[int, Move], folded: Folded[D]
-) -> bool:
-    """Rows, journal, quarantine and checkpoints by one statement; False when a checkpoint was not what was seen."""
+) -> Written:
+    """Rows, journal, quarantine and checkpoints by one statement."""
     changes = sorted(folded.changes.items(), key=lambda item: item[1].row.last_position)
     texts = [encode(change.row.document) for _, change in changes]
     said = [_news(*one) for one in zip(changes, texts, strict=True) if one[0][1].says_more] if view.feeds else []
-    written = await connection.fetchval(
+    row = await connection.fetchrow(
         _statement(view.table, "write"),
         *(view.name, view.version, generation),
         list(moves),
@@ -182,7 +194,8 @@ async def write(
         view.feeds,
         *journal.columns(said),
     )
-    return bool(written)
+    assert row is not None, "one row says what was done"
+    return Written(row["ok"], row["journals"])
 
 
 def _document_columns(changes: Sequence[tuple[Key, Change[D]]], texts: list[str]) -> tuple[list[Any], ...]:

@@ -58,7 +58,7 @@ with locked as materialized (
     where agreed.ok
     on conflict do nothing
 )
-select agreed.ok, case when agreed.ok and agreed.journals and documents.count >= 0
+select agreed.ok, agreed.journals, case when agreed.ok and agreed.journals and documents.count >= 0
     then journal_append($18, $19::text[], $20::text[], $21::bigint[], $22::bigint[], $23::text[]) end
 from agreed, (select count(*) from changed) documents
 

@@ -160,8 +160,9 @@ class _Run(Generic[D]):
         if not moves:
             return
         async with self.pool.acquire() as connection:
-            if not await write(connection, self.target.view, self.target.generation, moves, folded):
-                raise RebuildRefused(f"somebody else writes {self.target.view.table}")
+            written = await write(connection, self.target.view, self.target.generation, moves, folded)
+        if not written.ok:
+            raise RebuildRefused(f"somebody else writes {self.target.view.table}")
         self.written |= {partition: move.position for partition, move in moves.items()}
 
     def progress(self) -> Progress:

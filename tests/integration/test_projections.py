@@ -5,8 +5,11 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -15,9 +18,11 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from ops.stack.postgres import Postgres
+from processors.app import Processors, ProcessorSettings
+from processors.rebuilding import Rebuilder, Topic
 from processors.sources import KafkaPages
 from readmodels import engine
-from readmodels.engine import Delivery
+from readmodels.engine import Delivery, View
 from readmodels.engine.rebuild import Target, rebuild
 from readmodels.journal import JournalReader
 from readmodels.workers import SUMMARIES
@@ -30,6 +35,7 @@ Pool = asyncpg.Pool
 
 V2 = replace(SUMMARIES, version=2)
 VIEW = SUMMARIES.name
+GUIDE = Path(__file__).parents[2] / "docs" / "data-engineers.md"
 
 
 @pytest.fixture
@@ -75,10 +81,11 @@ class Operator:
     bootstrap: str
     topic: str
 
-    async def oa(self, *words: str) -> Answer:
+    async def oa(self, *words: str, folder: Path | None = None) -> Answer:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "ops.commands", *words),
             env=self.environment,
+            cwd=folder,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -97,7 +104,8 @@ async def operator(pool: "Pool[Any]", database: str, kafka: Kafka) -> Operator:
     topic = prefix + SUMMARIES.topic
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
-    await admin.create_topics([NewTopic(topic, num_partitions=6, replication_factor=1)])
+    for_ever = {"retention.ms": "-1"}  # these events are old
+    await admin.create_topics([NewTopic(topic, num_partitions=6, replication_factor=1, topic_configs=for_ever)])
     await admin.close()
     return Operator(pool, kept | told, kafka.bootstrap, topic)
 
@@ -114,6 +122,7 @@ async def publish(
     await producer.flush()
     last = {partition: max(delivery.event.position for delivery in some) for partition, some in deliveries.items()}
     rows = [(operator.topic, partition, up_to, last.get(partition, 0)) for partition in range(6)]
+    await operator.pool.execute("delete from relay_progress")
     await operator.pool.executemany("insert into relay_progress values ($1, $2, $3, $4, 1)", rows)
 
 
@@ -158,6 +167,56 @@ async def test_a_rebuild_from_the_topic_reads_on_where_it_ended(
     done = await rebuild(operator.pool, Target(V2, 1, dict.fromkeys(range(6), 90)), operator.pages())
     assert (done.events, done.filled) == (5, 0)
     assert await engine.digest(operator.pool, V2) == await engine.digest(operator.pool, SUMMARIES)
+
+
+async def test_processors_go_on_with_the_version_that_became_live(
+    operator: Operator, producer: AIOKafkaProducer, log: Log
+) -> None:
+    """Cut over while they run, to a version that is ahead of them; then everything else arrives."""
+    pool = operator.pool
+    await commit(pool, log.events)
+    await publish(operator, producer, delivered(log.events[:40]), up_to=40)
+    prefix = operator.topic.removesuffix(SUMMARIES.topic)
+    settings = ProcessorSettings(operator.bootstrap, group=f"{prefix}processors", topic_prefix=prefix)
+
+    async def count(view: View[Any]) -> int:
+        query = f"select coalesce(sum((document ->> 'event_count')::int), 0) from {view.table}"
+        return int(await pool.fetchval(query))
+
+    async with running(settings, pool):
+        await until(lambda: count(SUMMARIES), 40)
+        rebuilder = Rebuilder(pool, SUMMARIES, Topic(operator.bootstrap, operator.topic, 6))
+        await rebuilder.rebuild(2, "postgres", lambda _progress: None)
+        assert await rebuilder.cut_over(2) == 7
+        for number in range(30):
+            log.append(f"w{number % 9}", heartbeat())
+        await commit(pool, log.events[90:])
+        rest = {
+            partition: [delivery for delivery in some if delivery.event.position > 40]
+            for partition, some in delivered(log.events).items()
+        }
+        await publish(operator, producer, rest, up_to=120)
+        await until(lambda: count(V2), 120)
+    rows = await JournalReader(pool).read_all(names.WORKER_SUMMARIES, 0, 1000)
+    assert len({(row.doc_key, row.doc_version) for row in rows}) == len(rows)
+    versions_of = {row.doc_key: row.doc_version for row in rows}
+    assert sum(versions_of.values()) == 120
+
+
+@asynccontextmanager
+async def running(settings: ProcessorSettings, pool: "Pool[Any]") -> AsyncIterator[None]:
+    task = asyncio.create_task(Processors(settings, pool, lambda: datetime.now(UTC)).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(what: Callable[[], Awaitable[int]], value: int) -> None:
+    async with asyncio.timeout(60):
+        while await what() != value:  # noqa: ASYNC110 other tasks and Kafka bring it about
+            await asyncio.sleep(0.05)
 
 
 async def test_an_operator_rebuilds_cuts_over_goes_back_and_drops(
@@ -244,6 +303,21 @@ async def test_verify_finds_a_missing_and_a_surplus_row(operator: Operator, log:
     await operator.pool.execute(f"update {SUMMARIES.table} set doc_key = 'a' where doc_key like '%w4'")
     answer = await operator.oa("projections", "verify", "--from", "postgres", "--json")
     assert answer.json[0]["differences"]["postgres"]["fields"] == {"row": ["there", "missing"]}
+
+
+async def test_the_commands_of_the_guide_do_what_it_says(
+    operator: Operator, producer: AIOKafkaProducer, log: Log, tmp_path: Path
+) -> None:
+    """docs/data-engineers.md, in its order."""
+    await project(operator.pool, log)
+    await publish(operator, producer, delivered(log.events), up_to=90)
+    lines = [line.split() for line in GUIDE.read_text().splitlines() if line.startswith(("oa log", "oa projections"))]
+    assert len(lines) > 10
+    for _oa, *words in lines:
+        answer = await operator.oa(*words, folder=tmp_path)
+        assert answer.code == 0, (words, answer.out, answer.err)
+    assert len((tmp_path / "events.jsonl").read_bytes().splitlines()) == 90
+    assert (tmp_path / "day.parquet").exists()
 
 
 async def test_what_cannot_be_done_is_told(operator: Operator) -> None:

@@ -19,33 +19,46 @@ from readmodels.journal import JournalReader
 from readmodels.workers import SUMMARIES, Summary, apply
 from schemas import names
 from schemas.events import Recorded
-from tests import services
+from tests import relayed, services
 from tests.worker_events import STARTED, Log, commit, delivered, heartbeat, partition_in
 
 Pool = asyncpg.Pool
 
 V2 = replace(SUMMARIES, version=2)
-EVERYTHING = dict.fromkeys(range(6), 10**9)
 
 PROCESS = """
 import asyncio, os, signal, sys
 from dataclasses import replace
 import asyncpg
 from processors.sources import LogPages
-from readmodels.engine.rebuild import Target, rebuild
+from readmodels.engine import rebuild
 from readmodels.workers import SUMMARIES
 
-async def main(dsn, dies_after, head):
-    def told(progress):
-        if progress.events >= int(dies_after):
-            os.kill(os.getpid(), signal.SIGKILL)
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
 
+async def main(dsn, dies_after_events, dies_in_write, head):
+    writes, write = 0, rebuild.write
+
+    def told(progress):
+        if progress.events >= int(dies_after_events):
+            die()
+
+    async def dying_write(*args):
+        nonlocal writes
+        writes += 1
+        if writes == int(dies_in_write):
+            die()
+        return await write(*args)
+
+    rebuild.write = dying_write
     async with asyncpg.create_pool(dsn, min_size=1, max_size=3) as pool:
-        target = Target(replace(SUMMARIES, version=2), 1, dict.fromkeys(range(6), int(head)))
-        await rebuild(pool, target, LogPages(pool, "worker", 6), told, events_a_write=400)
+        target = rebuild.Target(replace(SUMMARIES, version=2), 1, dict.fromkeys(range(6), int(head)))
+        await rebuild.rebuild(pool, target, LogPages(pool, "worker", 6), told, events_a_write=4000)
 
 asyncio.run(main(*sys.argv[1:]))
 """
+NEVER = 10**9
 
 
 @pytest.fixture
@@ -88,6 +101,7 @@ class Script:
 
 async def live_digest(pool: "Pool[Any]", log: Log, view: View[Summary] = SUMMARIES) -> bytes:
     """Apply everything as a projector does."""
+    await pool.execute("update log_head set position = greatest(position, $1)", log.events[-1].position)
     await engine.apply_batch(pool, view, 1, delivered(log.events), log.fill)
     return await engine.digest(pool, view)
 
@@ -194,18 +208,20 @@ async def test_two_rebuilds_of_one_version_cannot_both_write(pool: "Pool[Any]", 
 
 
 async def test_killed_anywhere_it_goes_on_to_the_digest_of_one_that_was_not(pool: "Pool[Any]", database: str) -> None:
-    """kill -9 before, at and after a write, then once more while it runs."""
-    log = written(3000)
-    await commit(pool, log.events)
-    for dies_after in (1, 300, 700, 240):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", PROCESS, database, str(dies_after), str(log.events[-1].position)
-        )
+    """kill -9 before, right after and long after a write, and between the transactions of one."""
+    await relayed.commit(pool, 20_000)
+    for after_events, in_write in ((1, NEVER), (4000, NEVER), (6000, NEVER), (NEVER, 3)):
+        arguments = (database, str(after_events), str(in_write), "20000")
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", PROCESS, *arguments)
         assert await process.wait() == -9
-    assert min((await engine.checkpoints(pool, V2, 1)).values()) < 3000
-    done = await rebuild(pool, target(log), LogPages(pool, names.WORKER, 6))
-    assert 0 < done.events < 3000
-    assert await engine.digest(pool, V2) == await live_digest(pool, log)
+    everything = dict.fromkeys(range(6), 20_000)
+    assert len(set((await engine.checkpoints(pool, V2, 1)).values())) > 1
+    done = await rebuild(pool, Target(V2, 1, everything), LogPages(pool, names.WORKER, 6))
+    assert 0 < done.events < 20_000 - 8000
+    straight = replace(SUMMARIES, version=3)
+    await rebuild(pool, Target(straight, 1, everything), LogPages(pool, names.WORKER, 6))
+    assert await engine.digest(pool, V2) == await engine.digest(pool, straight)
+    assert await pool.fetchval(f"select sum(doc_version) from {V2.table}") == 20_000
 
 
 async def test_a_rebuilt_version_that_is_live_goes_on_with_what_is_delivered(pool: "Pool[Any]", log: Log) -> None:
@@ -222,6 +238,7 @@ async def test_a_rebuilt_version_that_is_live_goes_on_with_what_is_delivered(poo
     assert await engine.live(pool, SUMMARIES) == V2
     before = await JournalReader(pool).head(names.WORKER_SUMMARIES)
     later = log.append("w0", heartbeat())
+    await commit(pool, [later])
     batch = {partition_in(later, 6): delivered(log.events)[partition_in(later, 6)][-1:]}
     await engine.apply_batch(pool, SUMMARIES, 1, batch, log.fill)
     assert await JournalReader(pool).head(names.WORKER_SUMMARIES) == before  # the old version is silent
