@@ -1,11 +1,11 @@
 """`oa bench rebuild`: events a second that `oa projections rebuild` folds from each source, and its memory."""
 
-import asyncio
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -65,14 +65,24 @@ def _figure(name: str, runs: list[Run]) -> Figure:
 
 
 async def _rebuilt(pool: "asyncpg.Pool[Any]", settings: Mapping[str, str], version: int, source: str) -> Run:
-    process = _start(settings, version, source)
-    _, status, usage = await asyncio.to_thread(os.wait4, process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.stdout is not None
-    with process.stdout as output:
-        done = msgspec.json.decode(output.read())
+    rss_kib = 0
+
+    async def has_ended() -> bool:
+        nonlocal rss_kib
+        rss_kib = max(rss_kib, _peak_rss_kib(process.pid))
+        return process.poll() is not None
+
+    with _start(settings, version, source) as process:
+        await until(has_ended)
+        done = msgspec.json.decode(process.communicate()[0])
     digest = await engine.digest(pool, replace(SUMMARIES, version=version))
-    return Run(done["events"], done["events"] / done["seconds"], usage.ru_maxrss, digest)
+    return Run(done["events"], done["events"] / done["seconds"], rss_kib, digest)
+
+
+def _peak_rss_kib(pid: int) -> int:
+    """What the kernel has seen since the program began; 0 when it has ended."""
+    told = Path(f"/proc/{pid}/status").read_text()
+    return next((int(line.split()[1]) for line in told.splitlines() if line.startswith("VmHWM")), 0)
 
 
 async def _killed_and_resumed(pool: "asyncpg.Pool[Any]", settings: Mapping[str, str], version: int) -> Run:

@@ -17,6 +17,8 @@ from producers.eventlog.log import EventLog
 from producers.relay.settings import RelaySettings
 from producers.workers import DECIDER, EraseWorker
 from readmodels import erasure
+from readmodels.catalogue import VIEWS
+from readmodels.engine import versions
 from readmodels.workers import projections
 from schemas import names, sql_files
 
@@ -61,6 +63,8 @@ async def _erase(relay: RelaySettings, owner: str, rewrite: bool) -> None:
             return
         with screen.status("waiting until the processors have heard of it"):
             await _until_projected(pool, owner, erased)
+        for view in VIEWS.values():
+            await versions.drop_silent(pool, view)
         rows = await erasure.erase(pool, owner, erased.position)
         screen.print(f"{rows} rows of the journal point to documents now")
         await refed(pool, relay)

@@ -83,6 +83,15 @@ async def drop(pool: "asyncpg.Pool[Any]", view: View[Any]) -> None:
             await connection.execute(SQL[what], view.name, view.version)
 
 
+async def drop_silent(pool: "asyncpg.Pool[Any]", view: View[Any]) -> list[View[Any]]:
+    """Forget every version but the live one: nothing keeps them current, so they must not outlive an erasure."""
+    kept = await live(pool, view)
+    gone = [version for version in await existing(pool, view) if version != kept]
+    for version in gone:
+        await drop(pool, version)
+    return gone
+
+
 async def broken(pool: "asyncpg.Pool[Any]", view: View[Any]) -> set[Key]:
     """The documents of a version that an event could not be applied to."""
     rows = await pool.fetch(SQL["broken"], view.name, view.version)

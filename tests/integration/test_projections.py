@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -35,7 +34,6 @@ Pool = asyncpg.Pool
 
 V2 = replace(SUMMARIES, version=2)
 VIEW = SUMMARIES.name
-GUIDE = Path(__file__).parents[2] / "docs" / "data-engineers.md"
 
 
 @pytest.fixture
@@ -81,11 +79,10 @@ class Operator:
     bootstrap: str
     topic: str
 
-    async def oa(self, *words: str, folder: Path | None = None) -> Answer:
+    async def oa(self, *words: str) -> Answer:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "ops.commands", *words),
             env=self.environment,
-            cwd=folder,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -303,21 +300,6 @@ async def test_verify_finds_a_missing_and_a_surplus_row(operator: Operator, log:
     await operator.pool.execute(f"update {SUMMARIES.table} set doc_key = 'a' where doc_key like '%w4'")
     answer = await operator.oa("projections", "verify", "--from", "postgres", "--json")
     assert answer.json[0]["differences"]["postgres"]["fields"] == {"row": ["there", "missing"]}
-
-
-async def test_the_commands_of_the_guide_do_what_it_says(
-    operator: Operator, producer: AIOKafkaProducer, log: Log, tmp_path: Path
-) -> None:
-    """docs/data-engineers.md, in its order."""
-    await project(operator.pool, log)
-    await publish(operator, producer, delivered(log.events), up_to=90)
-    lines = [line.split() for line in GUIDE.read_text().splitlines() if line.startswith(("oa log", "oa projections"))]
-    assert len(lines) > 10
-    for _oa, *words in lines:
-        answer = await operator.oa(*words, folder=tmp_path)
-        assert answer.code == 0, (words, answer.out, answer.err)
-    assert len((tmp_path / "events.jsonl").read_bytes().splitlines()) == 90
-    assert (tmp_path / "day.parquet").exists()
 
 
 async def test_what_cannot_be_done_is_told(operator: Operator) -> None:

@@ -302,6 +302,17 @@ async def test_a_cut_over_under_load_loses_and_repeats_nothing(pool: "Pool[Any]"
     assert await engine.digest(pool, V2) == await engine.digest(pool, straight)
 
 
+async def test_versions_that_nothing_keeps_current_can_be_forgotten_at_once(pool: "Pool[Any]", log: Log) -> None:
+    """What an erasure needs: the live version follows the log, the others would keep what was erased."""
+    await live_digest(pool, log)
+    await commit(pool, log.events)
+    for version in (2, 3):
+        await rebuild(pool, target(log, replace(SUMMARIES, version=version)), LogPages(pool, names.WORKER, 6))
+    assert [view.version for view in await versions.drop_silent(pool, SUMMARIES)] == [2, 3]
+    assert await versions.existing(pool, SUMMARIES) == [SUMMARIES]
+    assert await pool.fetchval("select count(*) from worker_summaries") == 7
+
+
 async def test_a_dropped_version_is_gone(pool: "Pool[Any]", log: Log) -> None:
     await commit(pool, log.events)
     await rebuild(pool, target(log), LogPages(pool, names.WORKER, 6))
