@@ -12,6 +12,7 @@ from starlette.types import ExceptionHandler
 
 from edge.errors import DatabaseLost, Invalid, Issue, NotInRegistry, Refused
 from producers.errors import LogUnavailable, Rejection, TooLarge
+from schemas.lost_connections import LOST_CONNECTION
 
 SIGNED_PREFIX = "/internal/v1"
 WORKER_PREFIX = "/api/runtime/codex/"
@@ -22,8 +23,7 @@ _CODE = {401: "unauthorized", 403: "forbidden", 404: "not_found", 500: "internal
 _TEXT = {404: "Not Found", 500: "Server Error", 503: "Service Unavailable"}
 
 DATABASE_ERRORS = (
-    OSError,
-    asyncpg.InterfaceError,
+    *LOST_CONNECTION,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,

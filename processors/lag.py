@@ -15,6 +15,7 @@ from producers.eventlog.reader import LogReader
 from readmodels.engine import LogBehind
 from schemas import sql_files
 from schemas.cancellation import raise_if_cancelled
+from schemas.lost_connections import LOST_CONNECTION
 
 if TYPE_CHECKING:
     from asyncpg import Pool
@@ -97,7 +98,7 @@ class Watch:
         """Look, and tell what was seen; raises LogBehind."""
         try:
             self._seen = await self.look()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (*LOST_CONNECTION, asyncpg.PostgresError) as error:
             self._seen = self._seen._replace(ready=False, reason=f"cannot read Postgres: {error!r}")
         self._looked_at = self._monotonic()
         metrics.LAG_POSITIONS.labels(self._projector.view.name).set(self._seen.lag_positions)

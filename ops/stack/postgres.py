@@ -16,6 +16,7 @@ from urllib.parse import quote
 import asyncpg
 
 from ops.stack.processes import Program, StackError, leashed
+from schemas.lost_connections import LOST_CONNECTION
 
 SOCKET_PATH_LIMIT: Final = 107
 NOBODY: Final = 65534
@@ -191,9 +192,9 @@ class Postgres:
     async def accepts(self) -> bool:
         try:
             connection = await asyncpg.connect(self.dsn("postgres"), timeout=5)
-        except (OSError, asyncpg.PostgresError):
+            await connection.close()
+        except (*LOST_CONNECTION, asyncpg.PostgresError):
             return False
-        await connection.close()
         return True
 
     async def ensure_database(self, name: str = "oa") -> None:

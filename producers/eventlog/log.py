@@ -27,6 +27,7 @@ from producers.eventlog.reader import recorded
 from producers.eventlog.recent import Recent
 from schemas import canonical_json, sql_files
 from schemas.cancellation import raise_if_cancelled
+from schemas.lost_connections import LOST_CONNECTION
 from schemas.names import CONTROL_CHARACTERS
 
 S = TypeVar("S")
@@ -141,7 +142,7 @@ class EventLog:
         for attempt in range(_ATTEMPTS if len(waiting) > 1 else _ATTEMPTS_ALONE):
             try:
                 return await self._attempt(waiting, lock=attempt > 0 or time.monotonic() < self._lock_first_until)
-            except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+            except LOST_CONNECTION as error:
                 return self._give_up(waiting, LogUnavailable(repr(error)))
             except NewerState as error:
                 return await self._isolate(waiting, error)

@@ -12,6 +12,7 @@ import structlog
 from producers.eventlog.reader import LogReader
 from schemas.cancellation import raise_if_cancelled
 from schemas.events import Recorded
+from schemas.lost_connections import LOST_CONNECTION
 
 Receive = Callable[[Sequence[Recorded]], None]
 Coming = asyncio.Queue[Recorded | None]
@@ -68,7 +69,7 @@ class LogTail:
             self._wakeup.clear()
             try:
                 moved = await self._read_on()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (*LOST_CONNECTION, asyncpg.PostgresError) as error:
                 _LOGGER.warning("tail lost the log", error=repr(error), position=self.position)
                 moved = False
                 raise_if_cancelled()

@@ -8,6 +8,7 @@ import asyncpg
 import structlog
 
 from schemas.cancellation import raise_if_cancelled
+from schemas.lost_connections import LOST_CONNECTION
 
 _RECONNECT_S = 0.5
 _ALIVE_S = 5.0
@@ -29,7 +30,7 @@ class Wakeups:
         while True:
             try:
                 await self._listen()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (*LOST_CONNECTION, asyncpg.PostgresError) as error:
                 _LOGGER.warning("listening again", error=repr(error))
             raise_if_cancelled()
             self._wake_all()

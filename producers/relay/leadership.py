@@ -10,6 +10,7 @@ import asyncpg
 from producers.relay.errors import LeadershipLost
 from producers.relay.settings import RelaySettings
 from schemas import sql_files
+from schemas.lost_connections import LOST_CONNECTION
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any]
@@ -68,6 +69,6 @@ async def keep(connection: "Connection", interval_s: float, beat: Callable[["Con
         try:
             await connection.execute(_SQL["beat"])
             await beat(connection)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (*LOST_CONNECTION, asyncpg.PostgresError) as error:
             raise LeadershipLost(repr(error)) from error
         await asyncio.sleep(interval_s)

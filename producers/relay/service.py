@@ -21,6 +21,7 @@ from producers.relay.racing import first_to_end
 from producers.relay.session import Session
 from producers.relay.settings import RelaySettings
 from schemas.cancellation import raise_if_cancelled
+from schemas.lost_connections import LOST_CONNECTION
 from schemas.names import NOTIFY_LOG
 
 _WATCH_S: Final = 1.0
@@ -62,7 +63,7 @@ class Relay:
         while True:
             try:
                 await self._look_at_log()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (*LOST_CONNECTION, asyncpg.PostgresError) as error:
                 _LOGGER.warning("relay cannot see the log", error=repr(error))
             raise_if_cancelled()
             await asyncio.sleep(_WATCH_S)

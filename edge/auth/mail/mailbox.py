@@ -8,6 +8,7 @@ import asyncpg
 from edge.auth.clock import Clock
 from edge.auth.mail import Mail, MailFailed
 from schemas import sql_files
+from schemas.lost_connections import LOST_CONNECTION
 
 SQL = sql_files.load(__file__)
 
@@ -26,7 +27,7 @@ class Mailbox:
     async def send(self, mail: Mail) -> None:
         try:
             await self._pool.execute(SQL["add"], mail.to, mail.subject, mail.text, mail.code, self._clock())
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except (*LOST_CONNECTION, asyncpg.PostgresError) as error:
             raise MailFailed(str(error)) from error
 
     async def newest(self, recipient: str | None, limit: int = 100) -> list[Received]:
