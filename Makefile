@@ -6,7 +6,7 @@ CODEX := ops/codex/node_modules/.package-lock.json
 BUF := ops/buf/node_modules/.package-lock.json
 CHECKED := schemas producers readmodels processors edge ops tests
 
-.PHONY: all up down demo test lint mutate-invariants format generate release-contracts lock codex buf clean
+.PHONY: all up down demo test test-faults lint mutate-invariants format generate release-contracts lock codex buf clean
 .DEFAULT_GOAL := all
 
 all: $(BIN)/oa
@@ -55,6 +55,10 @@ $(BUF): ops/buf/package.json ops/buf/package-lock.json
 # the slow lanes run while TEST_BUDGET_S lasts, counted from the first of them
 test: all codex lint
 	TEST_BUDGET_S=$(or $(TEST_BUDGET_S),0) $(BIN)/python -m pytest
+
+# every fault test, slow lanes too; SEED replays a run, ONLY picks by name
+test-faults: all codex
+	OA_FAULT_SEED=$(SEED) $(BIN)/python -m pytest tests/faults $(if $(ONLY),-k "$(ONLY)")
 
 lint: all buf
 	$(BIN)/ruff check .

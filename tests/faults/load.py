@@ -3,7 +3,7 @@
 import asyncio
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from typing import NamedTuple
 
@@ -39,12 +39,12 @@ class Writer:
         self._numbers = numbers
         self._choices = choices
 
-    async def write(self, count: int, per_s: float) -> None:
-        """`count` events, each as soon as it is due; what an outage held back follows at once."""
+    async def write(self, least: int, per_s: float, is_over: Callable[[], bool]) -> None:
+        """At least so many events, each as soon as it is due; what an outage held back follows at once."""
         now = asyncio.get_running_loop().time
         begun, written = now(), 0
-        while written < count:
-            size = min(self._choices.choice(SIZES), count - written)
+        while written < least or not is_over():
+            size = self._choices.choice(SIZES)
             await asyncio.sleep(begun + (written + size) / per_s - now())
             await (self._write_batch(size) if size > 1 else self._write_one())
             written += size

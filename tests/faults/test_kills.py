@@ -1,68 +1,29 @@
-"""Edge, relay and processors killed again and again under load: what was acknowledged is everywhere (I1–I5, I8)."""
+"""Each component killed again and again under load: what was acknowledged is everywhere (I1–I5, I8)."""
 
-import asyncio
-import itertools
-import os
 import random
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import signal
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-import asyncpg
-import httpx
 import pytest
 from oa_client.client import Client
 
-from ops.stack import secrets
+from ops.stack import secrets, state
+from ops.stack.pids import Pid
 from producers.eventlog.reader import LogReader
-from readmodels.journal import JournalReader, JournalRow
-from schemas import canonical_json, names
-from schemas.events import Recorded
 from tests import local_stack
-from tests.account_app import sign_in_as
-from tests.faults import agreement, kills
-from tests.faults.agreement import Document
-from tests.faults.load import Recording, Writer
+from tests.faults import kills, stack, steering
+from tests.faults.lane import lane
+from tests.faults.steering import Phone
 from tests.local_stack import OURS, Operator
-from tests.relayed import Record, topic_contents
 
-Pool = asyncpg.Pool
 EVENTS_PER_S = 200
 LASTS_S = 60
-KILLS = 5
+TOGETHER_KILLS = 5
 """Of each process."""
 
-WORKER_IDS = ["desktopw:shared", *(f"desktopw:{number}" for number in range(1, 10))]
-CAUGHT_UP_WITHIN_S = 60.0
-TOPIC = names.KAFKA_TOPICS[names.WORKER]
-EVERYTHING = 1_000_000
-RELAYED = "select min(position) >= $2 from relay_progress where topic = $1"
-PROJECTED = """
-select sum((document ->> 'event_count')::bigint) >= (select count(*) from events) from worker_summaries
-"""
-LAST = {
-    names.WORKER_EVENTS: "select max(position) from events where owner = $1",
-    names.WORKER_SUMMARIES: "select max(watermark) from journal where owner = $1",
-}
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Tells the terminal at once, also in a run that succeeds or is killed."""
-
-    def said(line: str) -> None:
-        with capsys.disabled():
-            print(f"\n{line}", flush=True)
-
-    return said
-
-
-@pytest.fixture
-def seed(say: Callable[[str], None]) -> int:
-    chosen = int(os.environ.get("OA_FAULT_SEED") or random.SystemRandom().randrange(10**9))
-    say(f"OA_FAULT_SEED={chosen}")
-    return chosen
+KILLS = 20
 
 
 @pytest.fixture
@@ -73,126 +34,85 @@ def operator() -> Iterator[Operator]:
         yield somebody
 
 
-@pytest.fixture
-def addresses(operator: Operator) -> Mapping[str, str]:
-    return secrets.read(operator.data)
+def processes(operator: Operator, name: str) -> kills.Alive:
+    def alive() -> list[Pid]:
+        found = state.read(operator.data)
+        return [process.pid for process in found.processes if process.name == name and process.pid] if found else []
 
-
-@dataclass(frozen=True)
-class Caller:
-    owner: str
-    client: Client
-
-
-@asynccontextmanager
-async def signed_in(operator: Operator, email: str) -> AsyncIterator[Caller]:
-    url = operator.state().address
-    async with httpx.AsyncClient(base_url=url) as http:
-        account = await sign_in_as(http, email)
-    async with Client(url, account["token"]) as client:
-        yield Caller(names.user_owner(int(account["userId"])), client)
-
-
-async def writers_of(
-    caller: Caller, worker_ids: Sequence[str], numbers: Iterator[int], choices: random.Random
-) -> list[Writer]:
-    for worker_id in worker_ids:
-        await caller.client.create_worker(worker_id, adapter="desktop_bridge")
-    return [
-        Writer(caller.client, names.worker_stream(caller.owner, worker_id), worker_id, numbers, choices)
-        for worker_id in worker_ids
-    ]
-
-
-async def write_and_kill(operator: Operator, writers: Sequence[Writer], moments: random.Random) -> None:
-    """The load in equal parts; ends when all of it is sent and every process was killed often enough."""
-    per_s = EVENTS_PER_S / len(writers)
-    async with asyncio.TaskGroup() as work:
-        for writer in writers:
-            work.create_task(writer.write(int(per_s * LASTS_S), per_s))
-        for name in sorted(OURS):
-            work.create_task(kills.kill(operator.data, name, kills.moments_s(moments, KILLS, LASTS_S)))
-
-
-async def until_caught_up(pool: Pool, owner: str, recording: Recording) -> None:
-    """Relay, projector and socket have had the last event."""
-    head = (await LogReader(pool).head()).position
-
-    async def relayed() -> bool:
-        return bool(await pool.fetchval(RELAYED, TOPIC, head))
-
-    async def projected() -> bool:
-        return bool(await pool.fetchval(PROJECTED))
-
-    async def received() -> bool:
-        return all([recording.reached(topic) >= await pool.fetchval(LAST[topic], owner) for topic in LAST])
-
-    for condition in (relayed, projected, received):
-        await until(condition)
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    deadline = time.monotonic() + CAUGHT_UP_WITHIN_S
-    while not await condition():
-        assert time.monotonic() < deadline, f"not {condition.__name__} after {CAUGHT_UP_WITHIN_S:g} s"
-        await asyncio.sleep(0.1)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What everybody has when the load is over."""
-
-    events: list[Recorded]
-    contents: dict[int, list[Record]]
-    documents: list[Document]
-    journal: list[JournalRow]
-
-    def differences(self, writers: Sequence[Writer], owner: str, recording: Recording) -> list[str]:
-        acknowledged = {writer.stream: writer.acknowledged for writer in writers}
-        unanswered = {number for writer in writers for number in writer.unanswered}
-        return [
-            *agreement.log_differences(self.events, acknowledged, unanswered),
-            *agreement.partition_differences(self.events, self.contents),
-            *agreement.socket_differences(self.events, self.journal, owner, recording.updates),
-            *agreement.summary_differences(self.events, self.documents, self.journal),
-        ]
-
-
-async def outcome(pool: Pool, bootstrap: str) -> Outcome:
-    rows = await pool.fetch("select owner, doc_key, doc_version, document from worker_summaries")
-    return Outcome(
-        await LogReader(pool).read_all(0, EVERYTHING),
-        await topic_contents(bootstrap, TOPIC),
-        [Document(*row.values())._replace(document=canonical_json.decode(row["document"])) for row in rows],
-        await JournalReader(pool).read_all(names.WORKER_SUMMARIES, 0, EVERYTHING),
-    )
+    return alive
 
 
 @pytest.mark.invariant("I1")
 @pytest.mark.timeout(300)
-async def test_what_was_acknowledged_is_everywhere(
-    operator: Operator, addresses: Mapping[str, str], seed: int, say: Callable[[str], None]
+async def test_edge_relay_and_processors_are_killed_and_what_was_acknowledged_is_everywhere(
+    operator: Operator, seed: int, say: Callable[[str], None]
 ) -> None:
-    seeded, numbers, recording = random.Random(seed), itertools.count(1), Recording()
-    async with (
-        signed_in(operator, "ada@example.test") as ada,
-        signed_in(operator, "bob@example.test") as bob,
-        asyncpg.create_pool(addresses["OA_DATABASE_URL"], min_size=1, max_size=2) as pool,
-        asyncio.TaskGroup() as tasks,
-    ):
-        following = tasks.create_task(recording.follow(ada.client))
-        writers = [
-            *await writers_of(ada, WORKER_IDS, numbers, seeded),
-            *await writers_of(bob, WORKER_IDS[:1], numbers, seeded),
+    """Brought back by `oa up` itself."""
+    seeded = random.Random(seed)
+    async with lane(operator.state().address, secrets.read(operator.data), seeded) as loaded:
+        faults = [
+            kills.kill(processes(operator, name), kills.moments_s(seeded, TOGETHER_KILLS, LASTS_S))
+            for name in sorted(OURS)
         ]
-        await write_and_kill(operator, writers, seeded)
-        await until_caught_up(pool, ada.owner, recording)
-        following.cancel()
-        found = await outcome(pool, addresses["OA_KAFKA_BOOTSTRAP"])
-    say(
-        f"{sum(len(writer.acknowledged) for writer in writers)} events acknowledged,"
-        f" {sum(len(writer.unanswered) for writer in writers)} not answered, {len(found.events)} in the log,"
-        f" {agreement.repeats(found.contents)} records repeated, {len(found.journal)} rows in the journal"
-    )
-    differences = found.differences(writers, ada.owner, recording)
+        await loaded.write_during(faults, EVENTS_PER_S, LASTS_S)
+        differences = await loaded.differences(say)
     assert not differences, "\n".join(differences[:20])
+
+
+@dataclass(frozen=True)
+class Killed:
+    """What is killed, how, and over how long: longer for what takes longer to work again."""
+
+    component: str
+    number: signal.Signals = signal.SIGKILL
+    over_s: float = LASTS_S
+
+
+COMPONENTS = {
+    "edge": Killed("edge", over_s=80),
+    "relay": Killed("relay"),
+    "processors": Killed("processors", over_s=150),
+    "kafka": Killed("kafka", over_s=120),
+    "postgres-immediate": Killed("postgres", signal.SIGQUIT, over_s=80),
+    "postgres-kill": Killed("postgres", over_s=80),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", COMPONENTS)
+async def test_a_component_is_killed_twenty_times_and_what_was_acknowledged_is_everywhere(
+    name: str, seed: int, say: Callable[[str], None], tmp_path: Path
+) -> None:
+    seeded, killed = random.Random(seed), COMPONENTS[name]
+    async with stack.running(tmp_path) as started, lane(started.url, started.addresses, seeded) as loaded:
+        moments = kills.moments_s(seeded, KILLS, killed.over_s)
+        fault = kills.kill(lambda: started.pids(killed.component), moments, killed.number)
+        await loaded.write_during([fault], EVENTS_PER_S, LASTS_S)
+        differences = await loaded.differences(say)
+        say(f"ended: {dict(started.ends)}")
+    assert not differences, "\n".join(differences[:20])
+    assert started.ends[killed.component] >= KILLS
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not steering.has_codex(), reason="no Codex: run `make codex`")
+async def test_a_worker_is_killed_twenty_times_and_answers_and_acts_once(
+    seed: int, say: Callable[[str], None], tmp_path: Path
+) -> None:
+    seeded = random.Random(seed)
+    async with (
+        stack.running(tmp_path, worker=True) as started,
+        lane(started.url, started.addresses, seeded) as loaded,
+        Client(started.url, started.addresses["OA_LOCAL_TOKEN"]) as client,
+    ):
+        phone = Phone(client)
+        killing = kills.kill(lambda: started.pids("worker"), kills.moments_s(seeded, KILLS, 120))
+        await loaded.write_during([phone.steer_until(killing)], EVENTS_PER_S, LASTS_S)
+        await started.stop("worker")
+        events = await LogReader(loaded.pool).read_all(0, 1_000_000)
+        differences = [*phone.differences(events), *await loaded.differences(say)]
+    say(f"{len(phone.handshakes)} handshakes, {len(phone.messages)} messages, ended: {dict(started.ends)}")
+    assert not differences, "\n".join(differences[:20])
+    assert started.ends["worker"] >= KILLS
