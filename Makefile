@@ -6,7 +6,7 @@ CODEX := ops/codex/node_modules/.package-lock.json
 BUF := ops/buf/node_modules/.package-lock.json
 CHECKED := schemas producers readmodels processors edge ops tests
 
-.PHONY: all up down demo test test-faults lint mutate-invariants format generate release-contracts lock codex buf clean
+.PHONY: all up down demo test test-faults test-nightly lint mutate-invariants format generate release-contracts lock codex buf clean
 .DEFAULT_GOAL := all
 
 all: $(BIN)/oa
@@ -59,6 +59,10 @@ test: all codex lint
 # every fault test, slow lanes too; SEED replays a run, ONLY picks by name
 test-faults: all codex
 	OA_FAULT_SEED=$(SEED) $(BIN)/python -m pytest tests/faults $(if $(ONLY),-k "$(ONLY)")
+
+# the same with a million appends; for a night, not for a change
+test-nightly: all codex
+	OA_FAULT_SEED=$(SEED) OA_FAULT_APPENDS=1000000 $(BIN)/python -m pytest tests/faults
 
 lint: all buf
 	$(BIN)/ruff check .
