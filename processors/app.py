@@ -30,6 +30,8 @@ LOGGER = structlog.get_logger()
 
 TOPIC_POLL_S = 0.5
 SUSPENDED_POLL_S = 1.0
+METADATA_MS = 3000
+"""How long a topic that was made anew can go unnoticed; the library's own pause is five minutes."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def make_app(settings: ProcessorSettings) -> faust.App:
         broker_session_timeout=6.0,
         broker_heartbeat_interval=1.0,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=METADATA_MS,
         stream_wait_empty=False,
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from producers.eventlog.reader import LogReader
 from readmodels.journal import JournalReader
 from schemas import canonical_json, names
 from schemas.names import worker_stream
-from tests import services
 from tests.conftest import Kafka
 from tests.faults import agreement
 from tests.faults.agreement import Document
@@ -26,12 +25,6 @@ from tests.relayed import assert_chained, committed, topic_contents
 
 Pool = asyncpg.Pool
 REPOSITORY = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
 
 
 @pytest.fixture

@@ -17,11 +17,9 @@ import pytest
 
 from ops.stack import ports
 from ops.stack.kafka.broker import Broker, java
-from ops.stack.postgres import Postgres
 from ops.stack.processes import Supervised, leashed
 from producers.relay.health import Health
 from producers.relay.settings import RelaySettings
-from tests import services
 from tests.conftest import Kafka
 from tests.relayed import commit, topic_contents, until, until_relayed
 
@@ -60,12 +58,6 @@ class RelayProcess:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
-
-
-@pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
 
 
 @pytest.fixture
