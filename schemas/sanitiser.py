@@ -31,8 +31,13 @@ _OPERATIONAL_SUFFIXES: Final = ("_id", "_at", "_seq", "Id", "At", "Seq")
 _SUSPICIOUS: Final = re.compile(r"@|sk-|(?i:bearer)|\d[\d\s()-]{6}|[\w-]{10}\.[\w-]{10}")
 _BEARER: Final = re.compile(r"\bBearer\s+[^\s\"',;]+", re.IGNORECASE)
 _SECRET_KEY: Final = re.compile(r"\bsk-[A-Za-z0-9_-]{8,}")
-_JWT: Final = re.compile(r"[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}")
-_ADDRESS: Final = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
+
+# A match begins where a run of its characters begins, or else is short: trying every character of a long run costs the
+# square of its length, an hour for the largest payload.
+_JWT: Final = re.compile(r"(?<![\w-])[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}")
+_ADDRESS: Final = re.compile(
+    r"(?:(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]+|[A-Za-z0-9._%+-]{1,64})@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
+)
 _NUMBER: Final = re.compile(
     r"""(?P<kept>\d{4}-\d\d-\d\d(?:[T\s]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?      # ISO 8601
             |[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}                                # UUID
@@ -74,7 +79,7 @@ def _text(text: str) -> str:
     text = _BEARER.sub(f"Bearer {SECRET}", text)
     text = _SECRET_KEY.sub(SECRET, text)
     text = _JWT.sub(SECRET, text)
-    text = _ADDRESS.sub(EMAIL, text)
+    text = _ADDRESS.sub(EMAIL, text) if "@" in text else text
     return _NUMBER.sub(_phone, text)
 
 

@@ -68,3 +68,19 @@ def test_the_given_value_is_not_changed() -> None:
     given = {"token": "x", "list": ["a@b.test"]}
     sanitise(given)
     assert given == {"token": "x", "list": ["a@b.test"]}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "piece", ["a", "9", "-", "f0", "a.", "1 ", "(1", "a@", "@a", "1-", "a-1.", "Bearer ", "sk-", "é"]
+)
+def test_the_largest_texts_take_no_longer_than_their_length(piece: str) -> None:
+    text = piece * (500_000 // len(piece))
+    assert sanitise(f"{text} ada@bank.example Bearer x").endswith("[REDACTED_EMAIL] Bearer [REDACTED]")
+
+
+@pytest.mark.parametrize(
+    "text", ["a@b.example1x@c.example", f"{'x' * 80}@b.example", "a.b@c.example,d@e.example", "<a@b.example>"]
+)
+def test_addresses_are_found_wherever_they_begin(text: str) -> None:
+    assert "@" not in sanitise(text)
