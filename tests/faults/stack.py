@@ -97,7 +97,7 @@ async def running(
     """Everything is ready when the context begins, and gone when it is over; its output is in `folder`."""
     told = {**environment(), "OA_PORT": str(free_block(first=22_000)), "OA_DATA_DIR": str(folder / "oa")}
     stack = Stack(settings.read(told).stack)
-    stack.settings.data.mkdir(parents=True)
+    stack.settings.data.mkdir(parents=True, exist_ok=True)
     try:
         await _start(stack, told, worker=worker, wrap=wrap, redis=redis)
         stack.keep()
