@@ -1,6 +1,7 @@
 """The process that keeps read models current: a Faust app inside our own event loop (DESIGN §6)."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,10 +48,17 @@ class ProcessorSettings:
 class Processors:
     """Run once; `health` may be asked at any time."""
 
-    def __init__(self, settings: ProcessorSettings, pool: "asyncpg.Pool[Any]", clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        settings: ProcessorSettings,
+        pool: "asyncpg.Pool[Any]",
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
         self._pool = pool
         self._clock = clock
+        self._monotonic = monotonic
         self._waiting_for = "Postgres and the topic"
         self._watch: Watch | None = None
 
@@ -82,7 +90,9 @@ class Processors:
         source = LogSource(LogReader(self._pool), view.kind, partitions)
         projector = Projector(self._pool, view, self._settings.generation, source)
         inbox = Inbox[workers.Arrival]()
-        self._watch = Watch(self._pool, projector, partitions=partitions, topic=topic, clock=self._clock)
+        self._watch = Watch(
+            self._pool, projector, partitions=partitions, topic=topic, clock=self._clock, monotonic=self._monotonic
+        )
         await self._watch.refresh()
         app = make_app(self._settings)
         workers.project_workers(app, topic, inbox)

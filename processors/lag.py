@@ -45,13 +45,13 @@ class Health(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """The oldest unapplied event, and since when (by the watch's clock) its partition's checkpoint stands still."""
+    """The oldest unapplied event, and since when (monotonic seconds) its partition's checkpoint stands still."""
 
     partition: int
     position: int
     recorded_at: datetime
     checkpoint: int
-    still_since: datetime
+    still_since: float
 
 
 class Watch:
@@ -138,7 +138,7 @@ class Watch:
     def _since_when(self, partition: int, position: int, recorded_at: datetime, checkpoint: int) -> Waiting:
         before = self._waiting
         still = before is not None and (before.partition, before.checkpoint) == (partition, checkpoint)
-        since = before.still_since if still and before else self._clock()
+        since = before.still_since if still and before else self._monotonic()
         return Waiting(partition, position, recorded_at, checkpoint, since)
 
     async def _raise_quiet(self, checkpoints: Mapping[int, int]) -> None:
@@ -161,4 +161,4 @@ class Watch:
         return Health(not reason, head - waiting.position + 1, lag_s, reason)
 
     def _stands_still_s(self, waiting: Waiting) -> float:
-        return (self._clock() - waiting.still_since).total_seconds()
+        return self._monotonic() - waiting.still_since
