@@ -76,7 +76,6 @@ class Watch:
         self._view = projector.view
         self._applied = 0
         self._waiting: Waiting | None = None
-        self._monotonic = monotonic
         self._looked_at = monotonic()
         self._seen = Health(False, 0, 0.0, "has not looked yet")
 

@@ -135,7 +135,7 @@ async def test_a_projections_watch_goes_on(theirs: "Pool[Any]", between: Proxy, 
 
     async def has_met() -> bool:
         await watch.refresh()
-        return ASYNCPGS_OWN in watch.health.reason
+        return ASYNCPGS_OWN in watch.health().reason
 
     await until_met(between, has_met)
-    assert not watch.health.ready
+    assert not watch.health().ready
