@@ -108,6 +108,7 @@ def promised(all_shares: Sequence[Share]) -> dict[str, list[Acknowledged]]:
     return {stream: sorted(acknowledged) for stream, acknowledged in by_stream.items()}
 
 
+@pytest.mark.invariant("I2", "I3")
 @pytest.mark.timeout(300 + APPENDS / 200)
 async def test_many_appends_by_processes_that_are_killed(
     database: str, pool: "Pool[Any]", seed: int, say: Callable[[str], None], tmp_path: Path

@@ -46,6 +46,7 @@ async def die_everywhere(part: str, where: Where, say: Callable[[str], None]) ->
     return sum(int(line.split()[0]) for line in told.splitlines())
 
 
+@pytest.mark.invariant("I1", "I3", "I6")
 async def test_a_committer_that_ends_anywhere_keeps_what_it_promised(
     where: Where, pool: "Pool[Any]", say: Callable[[str], None]
 ) -> None:
@@ -63,6 +64,7 @@ async def test_a_committer_that_ends_anywhere_keeps_what_it_promised(
     assert not [*agreement.log_differences(events, acknowledged, ())]
 
 
+@pytest.mark.invariant("I4")
 async def test_a_relay_that_ends_anywhere_loses_and_repeats_nothing(
     where: Where, kafka: Kafka, pool: "Pool[Any]", say: Callable[[str], None]
 ) -> None:
@@ -74,6 +76,7 @@ async def test_a_relay_that_ends_anywhere_loses_and_repeats_nothing(
     assert_chained(contents, await committed(pool))
 
 
+@pytest.mark.invariant("I5")
 async def test_a_projector_that_ends_anywhere_applies_everything_once(
     where: Where, pool: "Pool[Any]", say: Callable[[str], None]
 ) -> None:

@@ -44,10 +44,8 @@ def processes(operator: Operator, name: str) -> kills.Alive:
 
 @pytest.mark.invariant("I1")
 @pytest.mark.timeout(300)
-async def test_edge_relay_and_processors_are_killed_and_what_was_acknowledged_is_everywhere(
-    operator: Operator, seed: int, say: Callable[[str], None]
-) -> None:
-    """Brought back by `oa up` itself."""
+async def test_what_was_acknowledged_is_everywhere(operator: Operator, seed: int, say: Callable[[str], None]) -> None:
+    """Edge, relay and processors at the same time, brought back by `oa up` itself."""
     seeded = random.Random(seed)
     async with lane(operator.state().address, secrets.read(operator.data), seeded) as loaded:
         faults = [

@@ -31,6 +31,7 @@ async def forget(pipeline: Pipeline, before: Mapping[int, int]) -> None:
         await admin.delete_records(cuts)
 
 
+@pytest.mark.invariant("I4")
 async def test_a_topic_deleted_under_everybody_comes_back_with_the_same_records(pipeline: Pipeline) -> None:
     async with pipeline.relaying(), pipeline.projecting():
         await pipeline.write(EVENTS)
@@ -81,6 +82,7 @@ def halves(records: Mapping[int, list[Record]]) -> dict[int, int]:
     return {**middle, min(middle): UP_TO_THE_END}
 
 
+@pytest.mark.invariant("I5")
 async def test_what_kafka_forgot_while_the_projector_was_off_comes_from_the_log(pipeline: Pipeline) -> None:
     async with pipeline.relaying():
         await pipeline.write(EVENTS)
