@@ -73,6 +73,7 @@ class Watch:
         self._partitions = partitions
         self._topic = topic
         self._clock = clock
+        self._monotonic = monotonic
         self._view = projector.view
         self._applied = 0
         self._waiting: Waiting | None = None
