@@ -89,7 +89,7 @@ release-contracts: all $(BUF)
 	$(BIN)/python -m schemas.generate --release
 
 lock:
-	for name in requirements requirements-dev; do \
+	for name in requirements requirements-dev ops/stack/kafka/jre; do \
 	  $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 $$name.in -o $$name.lock \
 	    || exit 1; done
 

@@ -16,7 +16,8 @@ import asyncpg
 
 from ops.migrations.runner import migrate
 from ops.stack import ports, postgres, redis
-from ops.stack.kafka.broker import Broker, java
+from ops.stack.kafka.broker import Broker
+from ops.stack.kafka.jre import java
 from ops.stack.postgres import Postgres
 from ops.stack.processes import Program, Supervised
 from ops.stack.redis import Redis

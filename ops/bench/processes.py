@@ -16,7 +16,8 @@ import asyncpg
 from ops.migrations.runner import migrate
 from ops.settings import of_this_process
 from ops.stack import health, ports, postgres
-from ops.stack.kafka.broker import Broker, java
+from ops.stack.kafka.broker import Broker
+from ops.stack.kafka.jre import java
 from ops.stack.postgres import Postgres
 from ops.stack.processes import Log, Program, StackError, Supervised, leashed
 

@@ -16,7 +16,7 @@ from ops.migrations.runner import pending
 from ops.settings import SETTINGS, Setting, Settings, SettingsError, of_this_process
 from ops.stack import local, postgres, redis, state
 from ops.stack.kafka import jars
-from ops.stack.kafka.broker import java
+from ops.stack.kafka.jre import java
 from ops.stack.processes import StackError
 
 ShowSettings = Annotated[bool, typer.Option("--settings", help="List every setting, its value and where that is from.")]
@@ -54,7 +54,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     stack = settings.stack
     yield Finding("Python", sys.version_info >= (3, 11), sys.version.split()[0])
     yield _tried("Postgres", lambda: str(postgres.binaries()))
-    yield _tried("Java", lambda: java(stack.java_home).version.splitlines()[0])
+    yield Finding("Java", True, _java(stack.java_home))
     yield Finding("Kafka", True, "fetched" if jars.home(stack.cache).exists() else "is fetched at the first `oa up`")
     yield Finding("Redis", True, str(redis.binary() or "missing; each process counts its rate limits for itself"))
     yield Finding("Codex", True, _codex())
@@ -70,6 +70,11 @@ def _tried(about: str, look: Callable[[], str]) -> Finding:
         return Finding(about, True, look())
     except (StackError, SettingsError, OSError, asyncpg.PostgresError) as error:
         return Finding(about, False, str(error))
+
+
+def _java(java_home: str | None) -> str:
+    found = java(java_home)
+    return found.version.splitlines()[0] if found else "none of the system's; one is fetched at the first `oa up`"
 
 
 def _codex() -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ops.settings import StackSettings
 from ops.stack import health, postgres, redis
-from ops.stack.kafka.broker import Broker, java
+from ops.stack.kafka.broker import Broker
+from ops.stack.kafka.jre import java
 from ops.stack.postgres import Postgres
 from ops.stack.processes import Program, leashed
 from ops.stack.redis import Redis

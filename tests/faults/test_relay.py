@@ -16,7 +16,8 @@ import msgspec
 import pytest
 
 from ops.stack import ports
-from ops.stack.kafka.broker import Broker, java
+from ops.stack.kafka.broker import Broker
+from ops.stack.kafka.jre import java
 from ops.stack.processes import Supervised, leashed
 from producers.relay.health import Health
 from producers.relay.settings import RelaySettings

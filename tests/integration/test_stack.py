@@ -5,6 +5,7 @@ import signal
 import socket
 import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -81,10 +82,31 @@ def test_a_taken_port_is_named(operator: Operator) -> None:
     assert "--port" in up.stderr
 
 
-def test_no_java_is_told_together_with_what_to_do(operator: Operator) -> None:
-    up = operator.up(JAVA_HOME="/nowhere")
+def path_without(folder: Path, *programs: str) -> str:
+    """The path of this process as one folder of links that lacks some programs."""
+    folder.mkdir()
+    for place in map(Path, os.get_exec_path()):
+        for program in place.iterdir() if place.is_dir() else ():
+            if program.name not in programs and not (folder / program.name).is_symlink():
+                (folder / program.name).symlink_to(program)
+    return str(folder)
+
+
+def test_no_java_and_no_way_to_fetch_one_is_told_together_with_what_to_do(operator: Operator, tmp_path: Path) -> None:
+    path = path_without(tmp_path / "bin", "java")
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
+    up = operator.up(PATH=path, JAVA_HOME="/nowhere", OA_CACHE_DIR=str(tmp_path / "cache"), **offline)
     assert up.returncode == 1
     assert "install a JDK" in up.stderr
+
+
+@pytest.mark.slow
+def test_without_java_and_maven_it_fetches_what_it_needs(operator: Operator, tmp_path: Path) -> None:
+    path = path_without(tmp_path / "bin", "java", "mvn")
+    up = operator.up(PATH=path, JAVA_HOME="", OA_CACHE_DIR=str(tmp_path / "cache"))
+    assert up.returncode == 0, up.stdout + up.stderr
+    broker = operator.status()["kafka"]["pid"]
+    assert os.readlink(f"/proc/{broker}/exe").startswith(str(tmp_path / "cache"))
 
 
 def test_nothing_runs_before_up(operator: Operator) -> None:

@@ -1,13 +1,10 @@
 """One KRaft broker, made fast to start: a formatted template that is copied, and an archive of loaded classes."""
 
 import asyncio
-import hashlib
-import re
 import shutil
 import subprocess
 import tempfile
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,43 +12,31 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from ops.stack import ports
-from ops.stack.kafka import jars
+from ops.stack.kafka import jars, jre
 from ops.stack.kafka.jars import Tell
+from ops.stack.kafka.jre import Java
+from ops.stack.once import made_beside
 from ops.stack.processes import Child, Program, StackError, leashed
 
 PROPERTIES: Final = Path(__file__).with_name("server.properties")
 CLUSTER_ID: Final = "b3BlbmFnZW50cy1sb2NhbA"
-OLDEST_JAVA: Final = 17
-FLAGS: Final = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xlog:cds=off")
-
-
-@dataclass(frozen=True)
-class Java:
-    command: str
-    version: str
-
-    @property
-    def tag(self) -> str:
-        return hashlib.sha256(f"{self.command} {self.version}".encode()).hexdigest()[:12]
-
-
-def java(java_home: str | None) -> Java:
-    """The system's Java; `StackError` when there is none, or an older one than Kafka runs on."""
-    command = shutil.which("java", path=f"{java_home}/bin") if java_home else shutil.which("java")
-    if command is None:
-        raise StackError(f"no Java found: install a JDK or JRE ≥ {OLDEST_JAVA}, or set JAVA_HOME to one")
-    version = subprocess.run([command, "-version"], capture_output=True, text=True, check=False).stderr
-    major = re.search(r'version "(\d+)', version)
-    if major is None or int(major[1]) < OLDEST_JAVA:
-        raise StackError(f"{command} is too old: install a JDK or JRE ≥ {OLDEST_JAVA}, or set JAVA_HOME to one")
-    return Java(command, version)
+SMALL: Final = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+AHEAD_OF_TIME: Final = 25
+"""From this Java on an archive keeps linked classes and what was learnt of them."""
+QUIET: Final = ("-Xlog:cds=off",)
+QUIET_AHEAD_OF_TIME: Final = ("-Xlog:aot*=off", "--sun-misc-unsafe-memory-access=allow")
+TRIAL_STOPS_WITHIN_S: Final = 120
+"""What it learnt is written at its end."""
 
 
 @dataclass(frozen=True)
 class Broker:
-    """A broker on loopback whose files are under `home`; `cache` is shared by all brokers of this user."""
+    """A broker on loopback whose files are under `home`; `cache` is shared by all brokers of this user.
 
-    java: Java
+    Without a `java` of the system's it runs on one of our own.
+    """
+
+    java: Java | None
     cache: Path
     home: Path
     port: int
@@ -63,7 +48,19 @@ class Broker:
 
     @property
     def archive(self) -> Path:
-        return jars.home(self.cache) / f"classes-{self.java.tag}.jsa"
+        return jars.home(self.cache) / f"classes-{self._java.tag}.jsa"
+
+    @property
+    def _java(self) -> Java:
+        return self.java or jre.own(self.cache)
+
+    @property
+    def _is_ahead_of_time(self) -> bool:
+        return self._java.major >= AHEAD_OF_TIME
+
+    @property
+    def _run_java(self) -> list[str]:
+        return [self._java.command, *SMALL, *(QUIET_AHEAD_OF_TIME if self._is_ahead_of_time else QUIET)]
 
     @property
     def classpath(self) -> str:
@@ -71,6 +68,8 @@ class Broker:
 
     async def prepare(self, tell: Tell) -> None:
         """Fetch, format and archive what is not there yet, and make this broker's folder."""
+        if self.java is None:
+            await asyncio.to_thread(jre.ensure, self.cache, tell)
         await asyncio.to_thread(jars.ensure, self.cache, tell)
         template = await asyncio.to_thread(self._template, tell)
         if not self.archive.exists():
@@ -98,17 +97,15 @@ class Broker:
         if template.exists():
             return template
         tell("preparing Apache Kafka (once for this user)")
-        with tempfile.TemporaryDirectory(dir=jars.home(self.cache)) as scratch:
-            fresh, properties = Path(scratch) / "formatted", Path(scratch) / "server.properties"
-            properties.write_text(self._properties(fresh), encoding="utf-8")
-            self._format(properties)
-            with suppress(FileExistsError, OSError):  # somebody else was as fast
-                fresh.rename(template)
+        with made_beside(template) as fresh, tempfile.NamedTemporaryFile("w", encoding="utf-8") as properties:
+            properties.write(self._properties(fresh))
+            properties.flush()
+            self._format(properties.name)
         return template
 
-    def _format(self, properties: Path) -> None:
-        tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties)]
-        command = [self.java.command, *FLAGS, "-cp", self.classpath, *tool]
+    def _format(self, properties: str) -> None:
+        tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", properties]
+        command = [*self._run_java, "-cp", self.classpath, *tool]
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         if answer.returncode:
             raise StackError(f"Kafka could not format its folder: {answer.stderr.strip() or answer.stdout.strip()}")
@@ -121,7 +118,8 @@ class Broker:
             port, controller_port = ports.free(2)
             trial = Broker(self.java, self.cache, Path(scratch) / "broker", port, controller_port)
             trial._make_home(self._template(tell))
-            child = Child(trial._program(f"-XX:ArchiveClassesAtExit={fresh}"), lambda _name, _line: None)
+            program = replace(trial._program(trial._recording(fresh)), stop_within_s=TRIAL_STOPS_WITHIN_S)
+            child = Child(program, lambda _name, _line: None)
             try:
                 await child.until_ready()
             finally:
@@ -129,14 +127,19 @@ class Broker:
             if fresh.exists():
                 fresh.rename(self.archive)
 
+    def _recording(self, archive: Path) -> str:
+        option = "AOTCacheOutput" if self._is_ahead_of_time else "ArchiveClassesAtExit"
+        return f"-XX:{option}={archive}"
+
     def program(self) -> Program:
-        return self._program(f"-XX:SharedArchiveFile={self.archive}" if self.archive.exists() else "-Xshare:auto")
+        option = "AOTCache" if self._is_ahead_of_time else "SharedArchiveFile"
+        return self._program(f"-XX:{option}={self.archive}" if self.archive.exists() else "-Xshare:auto")
 
     def _program(self, sharing: str) -> Program:
         main = ["kafka.Kafka", str(self._properties_file)]
         return Program(
             name="kafka",
-            command=leashed([self.java.command, *FLAGS, sharing, "-cp", self.classpath, *main]),
+            command=leashed([*self._run_java, sharing, "-cp", self.classpath, *main]),
             folder=self.home,
             ready=self.answers,
             stop_within_s=20,

@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ops.stack.once import made_beside
 from ops.stack.processes import StackError
 
 LOCK: Final = Path(__file__).with_name("kafka.lock")
@@ -47,19 +47,12 @@ def home(cache: Path) -> Path:
 
 
 def ensure(cache: Path, tell: Tell) -> Path:
-    """The folder with the verified jars; fetched when it is not there, beside and then renamed."""
+    """The folder with the verified jars; fetched when it is not there."""
     folder = home(cache) / "jars"
-    if folder.exists():
-        return folder
-    tell("fetching Apache Kafka (45 jars, 43 MB, once for this user)")
-    fresh = home(cache) / f"jars.{os.getpid()}"
-    fresh.mkdir(parents=True, exist_ok=True)
-    try:
-        _fetch(fresh, tell)
-        if not folder.exists():
-            fresh.rename(folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+    if not folder.exists():
+        tell("fetching Apache Kafka (45 jars, 43 MB, once for this user)")
+        with made_beside(folder) as fresh:
+            _fetch(fresh, tell)
     return folder
 
 
