@@ -6,7 +6,7 @@ CODEX := ops/codex/node_modules/.package-lock.json
 BUF := ops/buf/node_modules/.package-lock.json
 CHECKED := schemas producers readmodels processors edge ops tests
 
-.PHONY: all up down demo test test-faults test-nightly lint mutate-invariants format generate release-contracts lock codex buf clean
+.PHONY: all up down demo test test-faults check-fresh test-nightly lint mutate-invariants format generate release-contracts lock codex buf clean
 .DEFAULT_GOAL := all
 
 all: $(BIN)/oa
@@ -51,6 +51,10 @@ buf:
 $(BUF): ops/buf/package.json ops/buf/package-lock.json
 	cd ops/buf && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
+
+# `make up` and a smoke test as root and not, with Java and without, each where nothing was ever installed
+check-fresh:
+	$(PYTHON) -m ops.fresh
 
 # the slow lanes run while TEST_BUDGET_S lasts, counted from the first of them
 test: all codex lint

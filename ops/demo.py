@@ -4,7 +4,6 @@ import asyncio
 import os
 import secrets
 import shutil
-import socket
 import string
 import subprocess
 import sys
@@ -24,6 +23,9 @@ from oa_client.sync import WORKER_EVENTS, Update, follow
 from oa_client.workers import Payload, WorkerEvent, preferred
 from rich.console import Console
 from rich.table import Table
+
+from ops.stack import ports
+from ops.stack.processes import StackError
 
 PHONE = "autopilot-ios"
 PORTS = 8
@@ -76,7 +78,7 @@ def play() -> None:
     try:
         with stack(folder, console, timings) as url:
             asyncio.run(_talk(url, folder, console, timings))
-    except (OaError, httpx.HTTPError) as error:
+    except (OaError, httpx.HTTPError, StackError) as error:
         raise DemoFailed(str(error)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -105,7 +107,7 @@ class Timings:
 @contextmanager
 def stack(folder: Path, console: Console, timings: Timings) -> Iterator[str]:
     """A local stack with a worker on the stub model, in `folder`; its address."""
-    port = free_block(_FIRST_PORT, _LAST_PORT, PORTS)
+    port = ports.free_block(_FIRST_PORT, _LAST_PORT, PORTS)
     variables = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_HANDED_ON)}
     variables["CODEX_HOME"] = str(folder / "no-account")
     data = folder / "data"
@@ -125,27 +127,9 @@ def _oa(variables: Mapping[str, str], folder: Path, *arguments: str) -> None:
         raise DemoFailed(f"`oa {arguments[0]}` ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}".rstrip())
 
 
-def free_block(first: int, last: int, size: int) -> int:
-    """The first of `size` neighbouring loopback ports that nobody listens on."""
-    for port in range(first, last, size):
-        if all(map(_is_free, range(port, port + size))):
-            return port
-    raise DemoFailed(f"no {size} free ports from {first} to {last}")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
 async def _talk(url: str, folder: Path, console: Console, timings: Timings) -> None:
     async with Client(url, x_client=PHONE) as phone:
-        await _sign_in(phone)
+        await sign_in(phone, os.environ.get("OA_LOCAL_EMAIL", "you@example.test"))
         worker = preferred(await phone.list_workers())
         if worker is None:
             raise DemoFailed("the account has no worker")
@@ -163,8 +147,8 @@ async def _talk(url: str, folder: Path, console: Console, timings: Timings) -> N
     console.print(f"[green]{len(recording.updates)} events, in order, without a gap; the nonce came back.[/green]")
 
 
-async def _sign_in(phone: Client) -> None:
-    address = os.environ.get("OA_LOCAL_EMAIL", "you@example.test")
+async def sign_in(phone: Client, address: str) -> None:
+    """As somebody does who can read the local stack's mail."""
     await phone.request_code(address)
     async with httpx.AsyncClient(base_url=phone.url, headers={"Accept": "application/json"}) as http:
         mails = (await http.get("/dev/mailbox", params={"to": address})).raise_for_status().json()["data"]

@@ -16,8 +16,8 @@ from oa_client.client import Client
 from oa_client.sync import WORKER_EVENTS, follow
 
 from ops.bench.figures import Figure, median, pss_kib, rss_kib, show
-from ops.demo import PORTS, free_block
-from ops.stack import secrets, state
+from ops.demo import PORTS
+from ops.stack import ports, secrets, state
 from ops.stack.processes import StackError
 
 FIRST_PORT, LAST_PORT = 29_000, 30_000
@@ -78,7 +78,7 @@ async def _streamed(address: str, token: str) -> None:
 @asynccontextmanager
 async def _stack() -> AsyncIterator[Path]:
     """A stack without a worker in a folder of its own; it is ended and forgotten."""
-    port = str(free_block(FIRST_PORT, LAST_PORT, PORTS))
+    port = str(ports.free_block(FIRST_PORT, LAST_PORT, PORTS))
     with tempfile.TemporaryDirectory(prefix="oa-bench-") as folder:
         data = Path(folder) / "oa"
         try:

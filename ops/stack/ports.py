@@ -2,6 +2,8 @@
 
 import socket
 
+from ops.stack.processes import StackError
+
 
 def is_free(port: int) -> bool:
     """Whether somebody could listen on it now."""
@@ -12,6 +14,14 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def free_block(first: int, last: int, size: int) -> int:
+    """The first of `size` neighbouring ports from `first` to `last` that nobody listens on; StackError without any."""
+    for start in range(first, last, size):
+        if all(map(is_free, range(start, start + size))):
+            return start
+    raise StackError(f"no {size} free ports from {first} to {last}")
 
 
 def free(count: int = 1) -> list[int]:
