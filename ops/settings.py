@@ -178,13 +178,14 @@ DEFAULTS: Final = {setting.name: setting.default for setting in SETTINGS}
 
 @dataclass(frozen=True)
 class StackSettings:
-    """The local stack; ports follow from the first one."""
+    """The local stack; ports follow from the first one. It runs `each` of our processes so many times."""
 
     data: Path
     port: int
     cache: Path
     java_home: str | None
     first_position: int
+    each: int = 1
 
 
 @dataclass(frozen=True)

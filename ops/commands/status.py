@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ops.commands.options import Data, screen, telling_errors
 from ops.settings import of_this_process
-from ops.stack import health, local, state
+from ops.stack import health, state
 from ops.stack.health import Health
 from ops.stack.local import Ports
 from ops.stack.processes import StackError
@@ -57,12 +57,12 @@ def _running(folder: Path) -> StackState:
 
 
 async def _look(found: StackState) -> list[ProcessStatus]:
-    return list(await asyncio.gather(*(_ask(process, Ports(found.port)) for process in found.processes)))
+    ports = Ports(found.port, found.each).ours()
+    return list(await asyncio.gather(*(_ask(process, ports.get(process.name)) for process in found.processes)))
 
 
-async def _ask(process: Running, ports: Ports) -> ProcessStatus:
+async def _ask(process: Running, port: int | None) -> ProcessStatus:
     alive = process.pid is not None and process.pid.alive()
-    port = local.health_port(process.name, ports)
     told = await health.ask(port) if alive and port else Health(alive and process.ready)
     return ProcessStatus(
         process.name,

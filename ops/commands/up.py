@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -28,6 +31,10 @@ POLL_S = 0.1
 Port = Annotated[
     int | None, typer.Option("--port", metavar="N", help="First of the stack's ports; 8750", show_default=False)
 ]
+Each = Annotated[
+    int | None,
+    typer.Option("--each", metavar="N", min=1, max=5, help="How many edges, relays and processors.", show_default="1"),
+]
 Worker = Annotated[bool, typer.Option("--worker", help="Start a local worker (Codex) as well.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Return when everything is ready.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -39,19 +46,53 @@ def register(app: typer.Typer) -> None:
     app.command()(reset)
 
 
-def up(data: Data = None, port: Port = None, worker: Worker = False, detach: Detach = False) -> None:
+def up(data: Data = None, port: Port = None, each: Each = None, worker: Worker = False, detach: Detach = False) -> None:
     """Start Postgres, Kafka, Redis, the edge, the relay and the processors on this machine."""
     with telling_errors():
         settings = of_this_process(data, **({"OA_PORT": str(port)} if port else {}))
-        settings.stack.data.mkdir(parents=True, exist_ok=True)
+        if (found := state.running(settings.stack.data)) is not None:
+            _check_same(found, settings.stack.data, port, each, worker)
+            _tell(["runs already", *welcome(found.port, settings.stack.data, found.step)])
+            return
+        stack = _with_ports(settings, replace(settings.stack, each=each or 1))
+        stack.data.mkdir(parents=True, exist_ok=True)
         if detach:
-            _detached(settings.stack, worker)
+            _detached(stack, worker)
         else:
-            asyncio.run(_attached(settings, worker))
+            asyncio.run(_attached(settings, stack, worker))
 
 
-async def _attached(settings: Settings, worker: bool) -> None:
-    stack = settings.stack
+def _check_same(found: StackState, data: Path, port: int | None, each: int | None, worker: bool) -> None:
+    """StackError when what runs is not what is asked for."""
+    if found.phase != "ready":
+        raise StackError(f"a stack in {data} is {found.phase} ({found.step}): see `oa status`")
+    lacks = {
+        f"--port {port}": port not in (None, found.port),
+        f"--each {each}": each not in (None, found.each),
+        "--worker": worker and all(process.name != "worker" for process in found.processes),
+    }
+    if missing := [option for option, is_missing in lacks.items() if is_missing]:
+        raise StackError(f"a stack runs in {data} already, without {' '.join(missing)}: end it first with `oa down`")
+
+
+def _with_ports(settings: Settings, stack: StackSettings) -> StackSettings:
+    """The ports that were asked for; when none were, those of last time or the first free ones."""
+    if settings.values.value("OA_PORT").source != "default":
+        return stack
+    last = urlsplit(secrets.read(stack.data).get("OA_URL", "")).port
+    wanted = replace(stack, port=last or stack.port)
+    chosen = local.with_free_ports(wanted)
+    if chosen.port != wanted.port:
+        _tell([f"ports from {wanted.port} on are taken: using those from {chosen.port} on"])
+    return chosen
+
+
+def _tell(lines: Sequence[str]) -> None:
+    for line in lines:
+        screen.print(line, markup=False, soft_wrap=True)
+
+
+async def _attached(settings: Settings, stack: StackSettings, worker: bool) -> None:
     log = _prefixed(Console(highlight=False, soft_wrap=True))
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -89,12 +130,10 @@ def _prefixed(console: Console) -> Log:
 
 
 def _detached(stack: StackSettings, worker: bool) -> None:
-    if state.running(stack.data):
-        raise StackError(f"a stack runs in {stack.data} already: see `oa status`, end it with `oa down`")
-    again = ["up", "--data", str(stack.data), "--port", str(stack.port), *(["--worker"] if worker else [])]
+    again = ["up", "--data", str(stack.data), "--port", str(stack.port), "--each", str(stack.each)]
     with (stack.data / LOG_NAME).open("wb") as log:
         supervisor = subprocess.Popen(
-            [sys.executable, "-m", "ops.commands", *again],
+            [sys.executable, "-m", "ops.commands", *again, *(["--worker"] if worker else [])],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -107,8 +146,7 @@ def _detached(stack: StackSettings, worker: bool) -> None:
         supervisor.wait()
         raise
     found = state.read(stack.data)
-    for line in welcome(stack.port, stack.data, found.step if found else ""):
-        screen.print(line, markup=False, soft_wrap=True)
+    _tell(welcome(stack.port, stack.data, found.step if found else ""))
 
 
 def _await_ready(data: Path, supervisor: "subprocess.Popen[bytes]") -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ops.settings import StackSettings
-from ops.stack import health, postgres, redis
+from ops.stack import health, ports, postgres, redis
 from ops.stack.kafka.broker import Broker
 from ops.stack.kafka.jre import java
 from ops.stack.postgres import Postgres
@@ -14,15 +14,24 @@ from ops.stack.processes import Program, leashed
 from ops.stack.redis import Redis
 
 CODEX_PACKAGE = Path(__file__).parents[1] / "codex"
+OURS = {"edge": "OA_EDGE_PORT", "relay": "OA_RELAY_HEALTH_PORT", "processors": "OA_PROCESSORS_HEALTH_PORT"}
+"""Our own processes, and the setting that tells each where to answer."""
+
 NOT_HANDED_ON = ("OA_DATABASE_URL", "OA_KAFKA_BOOTSTRAP", "OA_REDIS_URL", "OA_URL", "OA_TOKEN", "OA_STUB_URL")
 """A user's own services and accounts are not the local stack's."""
 
 
+BLOCK = 20
+"""Ports a stack may take: the first eight, and three for each further edge, relay and processors."""
+BLOCKS = 50
+
+
 @dataclass(frozen=True)
 class Ports:
-    """Counted from the edge's port (issue 3 point 8)."""
+    """Counted from the edge's port (issue 3 point 8); `each` is how many edges, relays and processors there are."""
 
     edge: int
+    each: int = 1
 
     @property
     def kafka(self) -> int:
@@ -42,28 +51,39 @@ class Ports:
         return self.edge + 4
 
     @property
-    def relay_health(self) -> int:
-        return self.edge + 5
-
-    @property
-    def processors_health(self) -> int:
-        return self.edge + 6
-
-    @property
     def stub_model(self) -> int:
         return self.edge + 7
+
+    def ours(self) -> dict[str, int]:
+        """Our processes by name: `edge`, `relay`, `processors`, then `edge-2` and so on."""
+        first = {"edge": self.edge, "relay": self.edge + 5, "processors": self.edge + 6}
+        names = [f"{kind}-{number}" for number in range(2, self.each + 1) for kind in OURS]
+        return first | {name: self.edge + 8 + place for place, name in enumerate(names)}
 
     def listening(self) -> dict[str, int]:
         """Every TCP port and whose it is."""
         return {
-            "the edge": self.edge,
             "Kafka": self.kafka,
             "Kafka's controller": self.kafka_controller,
             "Redis": self.redis,
-            "the relay's health": self.relay_health,
-            "the processors' health": self.processors_health,
             "the stub model": self.stub_model,
+            **self.ours(),
         }
+
+
+def with_free_ports(settings: StackSettings) -> StackSettings:
+    """On its own ports, else on the next block that nobody listens on, if there is one."""
+    blocks = (replace(settings, port=settings.port + number * BLOCK) for number in range(BLOCKS))
+    return next((one for one in blocks if not taken(ports_of(one))), settings)
+
+
+def taken(wanted: Ports) -> dict[str, int]:
+    """The ports that somebody listens on, and what they are wanted for."""
+    return {whose: port for whose, port in wanted.listening().items() if not ports.is_free(port)}
+
+
+def ports_of(settings: StackSettings) -> Ports:
+    return Ports(settings.port, settings.each)
 
 
 @dataclass(frozen=True)
@@ -76,12 +96,12 @@ class Services:
 
 
 def services(settings: StackSettings) -> Services:
-    ports = Ports(settings.port)
+    at = ports_of(settings)
     redis_binary = redis.binary()
     return Services(
-        Postgres(postgres.plan_here(settings.data), postgres.binaries(), ports.postgres),
-        Broker(java(settings.java_home), settings.cache, settings.data / "kafka", ports.kafka, ports.kafka_controller),
-        Redis(redis_binary, ports.redis) if redis_binary else None,
+        Postgres(postgres.plan_here(settings.data), postgres.binaries(), at.postgres),
+        Broker(java(settings.java_home), settings.cache, settings.data / "kafka", at.kafka, at.kafka_controller),
+        Redis(redis_binary, at.redis) if redis_binary else None,
     )
 
 
@@ -98,42 +118,34 @@ def addresses(services: Services, ports: Ports) -> dict[str, str]:
 
 def environment(inherited: Mapping[str, str], settings: StackSettings) -> dict[str, str]:
     """What our own processes see; secrets and addresses they read from `secrets.env`."""
-    ports = Ports(settings.port)
     ours = {name: value for name, value in inherited.items() if name not in NOT_HANDED_ON}
     return {"OA_LOG_FORMAT": "console", **ours} | {
         "OA_PROFILE": "local",
         "OA_DATA_DIR": str(settings.data),
         "OA_PORT": str(settings.port),
-        "OA_EDGE_PORT": str(ports.edge),
-        "OA_RELAY_HEALTH_PORT": str(ports.relay_health),
-        "OA_PROCESSORS_HEALTH_PORT": str(ports.processors_health),
         "PYTHONUNBUFFERED": "1",
     }
 
 
 def our_programs(settings: StackSettings, environment: Mapping[str, str]) -> list[Program]:
-    ports = Ports(settings.port)
-    folder = settings.data
-    return [
-        _served("edge", ports.edge, environment, folder),
-        _served("relay", ports.relay_health, environment, folder),
-        _served("processors", ports.processors_health, environment, folder),
-    ]
+    named = ports_of(settings).ours().items()
+    return [_served(name, port, environment, settings.data) for name, port in named]
 
 
 def _served(name: str, port: int, environment: Mapping[str, str], folder: Path) -> Program:
+    kind = name.partition("-")[0]
     return Program(
         name=name,
-        command=leashed([sys.executable, "-m", "ops.commands", "serve", name]),
+        command=leashed([sys.executable, "-m", "ops.commands", "serve", kind]),
         ready=_makes_progress(port),
-        environment=environment,
+        environment={**environment, OURS[kind]: str(port)},
         folder=folder,
     )
 
 
 def worker_programs(settings: StackSettings, environment: Mapping[str, str], folder: Path) -> list[Program]:
     """A local worker (Codex) in `folder`, and the stub model for when Codex has no account."""
-    stub_port = Ports(settings.port).stub_model
+    stub_port = ports_of(settings).stub_model
     stub = Program(
         name="stub-model",
         command=leashed([sys.executable, "-m", "ops.stub_model", "--port", str(stub_port)]),
@@ -164,17 +176,10 @@ def _makes_progress(port: int) -> Callable[[], Awaitable[bool]]:
     return ready
 
 
-def answering(program: Program, ports: Ports) -> Program:
+def answering(program: Program, port: int) -> Program:
     """One of ours that is only waited for until it tells its health, whatever that is."""
-    port = health_port(program.name, ports)
-    assert port is not None
 
     async def answers() -> bool:
         return await health.ask(port) is not health.UNREACHABLE
 
     return replace(program, ready=answers)
-
-
-def health_port(name: str, ports: Ports) -> int | None:
-    """Where one of our processes tells its lag."""
-    return {"edge": ports.edge, "relay": ports.relay_health, "processors": ports.processors_health}.get(name)

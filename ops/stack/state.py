@@ -30,6 +30,7 @@ class Running:
 class StackState:
     supervisor: Pid
     port: int
+    each: int = 1
     phase: Phase = "starting"
     step: str = ""
     """What it is doing while it starts, why it failed, or why the log is suspended although it runs."""

@@ -10,7 +10,7 @@ import asyncpg
 
 from ops.migrations.runner import migrate
 from ops.settings import StackSettings
-from ops.stack import leftovers, local, pids, ports, secrets, state
+from ops.stack import leftovers, local, pids, secrets, state
 from ops.stack.local import Ports, Services
 from ops.stack.processes import Log, Program, StackError, Supervised
 from ops.stack.state import Phase, Running, StackState
@@ -44,7 +44,7 @@ class Supervisor:
         self._prepare = prepare
         self._ready = ready
         self._suspended = ""
-        self._state = StackState(supervisor=me, port=settings.port)
+        self._state = StackState(supervisor=me, port=settings.port, each=settings.each)
         self._started: list[list[Supervised]] = []
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -52,7 +52,7 @@ class Supervisor:
         with state.only_supervisor(self._settings.data):
             await leftovers.end(self._settings.data)
             try:
-                _refuse_taken_ports(Ports(self._settings.port))
+                _refuse_taken_ports(local.ports_of(self._settings))
                 await self._run(stop)
             except StackError as error:
                 await self._stop("failed", str(error))
@@ -71,13 +71,14 @@ class Supervisor:
 
     async def _start(self) -> None:
         self.tell("starting Postgres, Kafka and Redis")
-        secrets.ensure(self._settings.data, local.addresses(self._services, Ports(self._settings.port)))
+        secrets.ensure(self._settings.data, local.addresses(self._services, local.ports_of(self._settings)))
         group: list[Supervised] = []
         self._started.append(group)
         await _together(self._start_postgres(group), self._start_kafka(group), self._start_redis(group))
         if suspended := await self._prepare(self._services.postgres.dsn()):
             self._suspended = suspended
-            self._ours = [local.answering(program, Ports(self._settings.port)) for program in self._ours]
+            told = local.ports_of(self._settings).ours()
+            self._ours = [local.answering(program, told[program.name]) for program in self._ours]
         await self._start_ours()
         for program in self._last:
             await self._start_dispensable(program)
@@ -159,9 +160,8 @@ async def migrated(dsn: str, first_position: int) -> list[str]:
 
 
 def _refuse_taken_ports(wanted: Ports) -> None:
-    for whose, port in wanted.listening().items():
-        if not ports.is_free(port):
-            raise StackError(f"port {port} (for {whose}) is taken: choose others with --port or end what listens")
+    for whose, port in local.taken(wanted).items():
+        raise StackError(f"port {port} (for {whose}) is taken: choose others with --port or end what listens")
 
 
 async def _together(*work: Coroutine[Any, Any, None]) -> None:

@@ -11,7 +11,6 @@ import structlog
 
 from producers.eventlog import epochs
 from producers.eventlog.reader import LogReader
-from producers.eventlog.wakeups import Wakeups
 from producers.relay import metrics
 from producers.relay.errors import LogBehindPublication, Refusal
 from producers.relay.fencing import check_fencing
@@ -34,21 +33,19 @@ Expose = Callable[[Callable[[], Health]], Coroutine[Any, Any, None]]
 
 
 async def serve(settings: RelaySettings, expose: Expose) -> None:
-    """Run the relay process until cancelled; at most three connections to Postgres."""
-    async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=2) as pool:
-        wakeups = Wakeups(pool)
-        relay = Relay(settings, pool, wakeups.event(NOTIFY_LOG))
-        await first_to_end(wakeups.run(), relay.run(), expose(relay.health))
+    """Run the relay process until cancelled; two connections to Postgres."""
+    async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=1) as pool:
+        relay = Relay(settings, pool)
+        await first_to_end(relay.run(), expose(relay.health))
 
 
 class Relay:
     """One candidate for leadership; `run` goes on until cancelled, `health` tells how it goes."""
 
-    def __init__(self, settings: RelaySettings, pool: asyncpg.Pool, wakeup: asyncio.Event) -> None:
+    def __init__(self, settings: RelaySettings, pool: asyncpg.Pool) -> None:
         self._settings = settings
         self._pool = pool
         self._reader = LogReader(pool)
-        self._wakeup = wakeup
         self._pulse = Pulse(settings.stuck_after_s, time.monotonic, lambda: datetime.now(UTC))
 
     def health(self) -> Health:
@@ -101,7 +98,9 @@ class Relay:
 
     async def _lead(self) -> None:
         async with leadership(self._settings, self._pulse.standby) as connection:
-            session = Session(self._settings, self._pool, self._wakeup, self._pulse, time.monotonic)
+            wakeup = asyncio.Event()
+            await connection.add_listener(NOTIFY_LOG, lambda *_: wakeup.set())
+            session = Session(self._settings, self._pool, wakeup, self._pulse, time.monotonic)
             try:
                 await session.run(connection)
             except LogBehindPublication as refusal:

@@ -89,7 +89,7 @@ async def _is_accepted(client: Client) -> bool:
 
 async def fill_kafka(started: Stack, loaded: Lane, disk: Disk) -> None:
     """Commands are accepted as ever; the relay says that it is stuck, until there is space again."""
-    relay_port = Ports(started.settings.port).relay_health
+    relay_port = Ports(started.settings.port).ours()["relay"]
     client = loaded.ada.client
     await client.create_worker(_PROBE, adapter="desktop_bridge")
     disk.fill()

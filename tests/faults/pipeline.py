@@ -16,13 +16,12 @@ from processors.app import Processors, ProcessorSettings
 from producers.eventlog.commands import Item
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
-from producers.eventlog.wakeups import Wakeups
 from producers.relay.service import Relay
 from producers.relay.settings import RelaySettings
 from producers.workers import DECIDER, AppendEvent, Command, CreateWorker
 from readmodels.journal import JournalReader
 from schemas import canonical_json, names
-from schemas.names import NOTIFY_LOG, worker_stream
+from schemas.names import worker_stream
 from tests.faults import agreement
 from tests.faults.agreement import Document
 from tests.relayed import topic_contents
@@ -65,10 +64,9 @@ class Pipeline:
 
     @asynccontextmanager
     async def relaying(self) -> AsyncIterator[Relay]:
-        wakeups = Wakeups(self.pool)
         settings = RelaySettings(self.database, self.bootstrap, topic_prefix=self.prefix, heartbeat_s=0.1)
-        relay = Relay(settings, self.pool, wakeups.event(NOTIFY_LOG))
-        async with together(wakeups.run(), relay.run()):
+        relay = Relay(settings, self.pool)
+        async with together(relay.run()):
             yield relay
 
     @asynccontextmanager

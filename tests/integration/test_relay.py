@@ -18,7 +18,6 @@ from prometheus_client import REGISTRY
 from ops.stack.postgres import Postgres
 from producers.eventlog import epochs
 from producers.eventlog.reader import LogReader
-from producers.eventlog.wakeups import Wakeups
 from producers.relay.contents import read_contents
 from producers.relay.fencing import check_fencing, fenced_producer, take_fence
 from producers.relay.health import Health
@@ -27,7 +26,6 @@ from producers.relay.service import Relay, serve
 from producers.relay.settings import RelaySettings
 from producers.relay.topics import ensure_topics
 from schemas import kafka_records, names
-from schemas.names import NOTIFY_LOG
 from tests import relayed, services
 from tests.conftest import Kafka
 from tests.relayed import commit, committed, topic_contents, until, until_relayed
@@ -55,15 +53,13 @@ def topic(settings: RelaySettings) -> str:
 
 @asynccontextmanager
 async def running(settings: RelaySettings, pool: Pool) -> AsyncIterator[Relay]:
-    wakeups = Wakeups(pool)
-    relay = Relay(settings, pool, wakeups.event(NOTIFY_LOG))
-    tasks = [asyncio.create_task(wakeups.run()), asyncio.create_task(relay.run())]
+    relay = Relay(settings, pool)
+    task = asyncio.create_task(relay.run())
     try:
         yield relay
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

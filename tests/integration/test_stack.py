@@ -1,5 +1,6 @@
 """The local stack as its operator meets it: `oa up --detach`, `status`, `down`, `reset`."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -10,9 +11,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from ops import smoke
+from ops.fresh import path_without
 from ops.stack import pids, secrets
 from tests import local_stack
 from tests.local_stack import OURS, SERVICES, Operator
+from tests.relayed import topic_contents
 from tests.services import run, until
 
 
@@ -47,6 +51,13 @@ def test_a_stack_comes_up_restarts_what_dies_and_goes_down(operator: Operator) -
     until(lambda: operator.status()["edge"]["pid"] not in (None, processes["edge"]["pid"]))
     until(lambda: operator.status()["edge"]["ready"])
 
+    again = operator.up()
+    assert again.returncode == 0
+    assert f"ready: http://127.0.0.1:{operator.port}" in again.stdout
+    other = operator.oa("up", "--each", "2", "--worker", "--detach")
+    assert other.returncode == 1
+    assert "already, without --each 2 --worker: end it first" in other.stderr
+
     started = operator.state().pids
     assert len(pids.alive(started)) == len(SERVICES | OURS)
     assert operator.oa("down").returncode == 0
@@ -68,10 +79,48 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_one_keeps_the_data_even
     assert "goes on without worker" in (operator.data / "stack.log").read_text()
     assert set(operator.status()) == SERVICES | OURS | {"stub-model"}
     assert secrets.read(operator.data) == kept
-    assert "already" in operator.up().stderr
 
     assert operator.oa("reset").returncode == 0
     assert not operator.data.exists()
+
+
+async def counts(operator: Operator) -> tuple[int, int]:
+    """Events in the stack's log, records in its topic."""
+    told = secrets.read(operator.data)
+    connection = await asyncpg.connect(told["OA_DATABASE_URL"])
+    try:
+        events = int(await connection.fetchval("select count(*) from events"))
+    finally:
+        await connection.close()
+    records = await topic_contents(told["OA_KAFKA_BOOTSTRAP"], "oa.workers")
+    return events, sum(map(len, records.values()))
+
+
+async def use(operator: Operator, times: int) -> None:
+    for _ in range(times):
+        await smoke.check(operator.state().address)
+
+
+async def use_both(one: Operator, other: Operator) -> None:
+    await asyncio.gather(use(one, times=1), use(other, times=2))
+
+
+@pytest.mark.timeout(300)
+def test_two_stacks_side_by_side_find_their_own_ports_and_know_nothing_of_each_other() -> None:
+    with local_stack.operator() as one, local_stack.operator() as other:
+        ups = [somebody.oa("up", "--detach") for somebody in (one, other)]
+        assert [up.returncode for up in ups] == [0, 0], ups
+        run(use_both(one, other))
+        of_one, of_other = run(counts(one)), run(counts(other))
+        assert of_one == (smoke.EVENTS + 1,) * 2
+        assert of_other == (2 * (smoke.EVENTS + 1),) * 2
+
+        address = one.state().address
+        assert one.oa("down").returncode == 0
+        run(use(other, times=1))
+        assert one.oa("up", "--detach").returncode == 0
+        assert one.state().address == address
+        assert run(counts(one)) == of_one
 
 
 def test_a_taken_port_is_named(operator: Operator) -> None:
@@ -82,18 +131,8 @@ def test_a_taken_port_is_named(operator: Operator) -> None:
     assert "--port" in up.stderr
 
 
-def path_without(folder: Path, *programs: str) -> str:
-    """The path of this process as one folder of links that lacks some programs."""
-    folder.mkdir()
-    for place in map(Path, os.get_exec_path()):
-        for program in place.iterdir() if place.is_dir() else ():
-            if program.name not in programs and not (folder / program.name).is_symlink():
-                (folder / program.name).symlink_to(program)
-    return str(folder)
-
-
 def test_no_java_and_no_way_to_fetch_one_is_told_together_with_what_to_do(operator: Operator, tmp_path: Path) -> None:
-    path = path_without(tmp_path / "bin", "java")
+    path = path_without(["java"], os.environ["PATH"], tmp_path / "path")
     offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
     up = operator.up(PATH=path, JAVA_HOME="/nowhere", OA_CACHE_DIR=str(tmp_path / "cache"), **offline)
     assert up.returncode == 1
@@ -102,7 +141,7 @@ def test_no_java_and_no_way_to_fetch_one_is_told_together_with_what_to_do(operat
 
 @pytest.mark.slow
 def test_without_java_and_maven_it_fetches_what_it_needs(operator: Operator, tmp_path: Path) -> None:
-    path = path_without(tmp_path / "bin", "java", "mvn")
+    path = path_without(["java", "mvn"], os.environ["PATH"], tmp_path / "path")
     up = operator.up(PATH=path, JAVA_HOME="", OA_CACHE_DIR=str(tmp_path / "cache"))
     assert up.returncode == 0, up.stdout + up.stderr
     broker = operator.status()["kafka"]["pid"]
