@@ -18,6 +18,7 @@ from ops.settings import of_this_process
 from ops.stack import health, ports, postgres
 from ops.stack.kafka.broker import Broker
 from ops.stack.kafka.jre import java
+from ops.stack.local import OURS
 from ops.stack.postgres import Postgres
 from ops.stack.processes import Log, Program, StackError, Supervised, leashed
 
@@ -77,8 +78,7 @@ async def serving(process: str, settings: Mapping[str, str]) -> AsyncIterator[in
 @asynccontextmanager
 async def served(process: str, settings: Mapping[str, str]) -> AsyncIterator[Served]:
     [port] = ports.free()
-    where = {"edge": "OA_EDGE_PORT", "relay": "OA_RELAY_HEALTH_PORT", "processors": "OA_PROCESSORS_HEALTH_PORT"}
-    environment = {"OA_LOG_LEVEL": "warning", **settings, where[process]: str(port)}
+    environment = {"OA_LOG_LEVEL": "warning", **settings, OURS[process]: str(port)}
     async with listening(process, [sys.executable, "-m", "ops.commands", "serve", process], port, environment) as pid:
         yield Served(port, pid)
 

@@ -27,6 +27,7 @@ class ProcessStatus:
     ready: bool
     lag_positions: int | None
     lag_seconds: float | None
+    reason: str | None
 
 
 def register(app: typer.Typer) -> None:
@@ -70,6 +71,7 @@ async def _ask(process: Running, port: int | None) -> ProcessStatus:
         told.ready,
         told.lag_positions,
         told.lag_seconds,
+        told.reason or None,
     )
 
 
@@ -78,11 +80,10 @@ def _object(found: StackState, processes: list[ProcessStatus]) -> dict[str, Any]
 
 
 def _table(found: StackState, processes: list[ProcessStatus]) -> Table:
-    table = Table("process", "pid", "ready", "lag (positions)", "lag (s)", title=f"{found.address} · {found.phase}")
+    table = Table("process", "pid", "ready", "lag (positions)", "lag (s)", "", title=f"{found.address} · {found.phase}")
     for one in processes:
-        table.add_row(
-            one.name, _cell(one.pid), "yes" if one.ready else "no", _cell(one.lag_positions), _cell(one.lag_seconds)
-        )
+        numbers = (_cell(one.pid), "yes" if one.ready else "no", _cell(one.lag_positions), _cell(one.lag_seconds))
+        table.add_row(one.name, *numbers, one.reason or "")
     return table
 
 

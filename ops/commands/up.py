@@ -20,6 +20,7 @@ from rich.text import Text
 from ops.commands.options import Data, screen, telling_errors
 from ops.settings import DEFAULTS, Settings, StackSettings, of_this_process
 from ops.stack import account, leftovers, local, secrets, state
+from ops.stack.local import Ports
 from ops.stack.processes import Log, StackError
 from ops.stack.state import StackState
 from ops.stack.supervisor import Supervisor, migrated, suspension
@@ -52,7 +53,7 @@ def up(data: Data = None, port: Port = None, each: Each = None, worker: Worker =
         settings = of_this_process(data, **({"OA_PORT": str(port)} if port else {}))
         if (found := state.running(settings.stack.data)) is not None:
             _check_same(found, settings.stack.data, port, each, worker)
-            _tell(["runs already", *welcome(found.port, settings.stack.data, found.step)])
+            _tell(["runs already", *welcome(found, settings.stack.data)])
             return
         stack = _with_ports(settings, replace(settings.stack, each=each or 1))
         stack.data.mkdir(parents=True, exist_ok=True)
@@ -104,8 +105,7 @@ async def _attached(settings: Settings, stack: StackSettings, worker: bool) -> N
         return await suspension(dsn)
 
     def welcome_them() -> None:
-        found = state.read(stack.data)
-        for line in welcome(stack.port, stack.data, found.step if found else ""):
+        for line in _welcome_here(stack.data):
             log("oa", line)
 
     environment = local.environment(settings.values.environment, stack)
@@ -145,8 +145,7 @@ def _detached(stack: StackSettings, worker: bool) -> None:
         supervisor.terminate()
         supervisor.wait()
         raise
-    found = state.read(stack.data)
-    _tell(welcome(stack.port, stack.data, found.step if found else ""))
+    _tell(_welcome_here(stack.data))
 
 
 def _await_ready(data: Path, supervisor: "subprocess.Popen[bytes]") -> None:
@@ -172,15 +171,22 @@ def _why(data: Path, failed: StackState | None) -> str:
     return "\n".join(lines[-5:]).removeprefix("oa: ") or f"ended without a word; see {data / LOG_NAME}"
 
 
-def welcome(port: int, data: Path, suspended: str = "") -> list[str]:
+def _welcome_here(data: Path) -> list[str]:
+    found = state.read(data)
+    assert found is not None
+    return welcome(found, data)
+
+
+def welcome(found: StackState, data: Path) -> list[str]:
     """What somebody who has just started the stack wants to know."""
-    address = f"http://127.0.0.1:{port}"
+    ours = Ports(found.port, found.each).ours()
+    edges = ", ".join(f"http://127.0.0.1:{port}" for name, port in ours.items() if name.startswith("edge"))
     oa, where = _as_typed(), "" if data == Path(DEFAULTS["OA_DATA_DIR"]).absolute() else f" --data {data}"
-    if suspended:
-        return [f"the log is suspended: {suspended}", f"go on with: {oa} log recover{where}"]
+    if found.step:
+        return [f"the log is suspended: {found.step}", f"go on with: {oa} log recover{where}"]
     return [
-        f"ready: {address}",
-        f"sign in:   ask for a code for any address, then read it at {address}/dev/mailbox",
+        f"ready: {edges}",
+        f"sign in:   ask for a code for any address, then read it at {found.address}/dev/mailbox",
         f"or use:    the token OA_LOCAL_TOKEN in {data / secrets.FILE_NAME}",
         f"try:       {oa} tail{where}",
         f"beside it: {oa} say{where} 'run: uname -a'",

@@ -11,6 +11,8 @@ class Health:
     ready: bool
     lag_positions: int | None = None
     lag_seconds: float | None = None
+    reason: str | None = None
+    """Why it is not ready, or what it does: a relay may lead or wait."""
 
 
 UNREACHABLE = Health(False)
@@ -23,7 +25,7 @@ async def ask(port: int, within_s: float = 5.0) -> Health:
     except (OSError, ValueError, TimeoutError):
         return UNREACHABLE
     told = _object(body)
-    return Health(status == 200, told.get("lag_positions"), told.get("lag_seconds"))
+    return Health(status == 200, told.get("lag_positions"), told.get("lag_seconds"), told.get("reason"))
 
 
 def _object(body: bytes) -> dict[str, Any]:

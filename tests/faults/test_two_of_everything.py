@@ -71,7 +71,7 @@ class Pair:
             leading[:] = [name for name in ("relay", "relay-2") if await self._leads(name)]
             return len(leading) == 1
 
-        await within(one_leads)
+        await within(one_leads, "one leader")
         return leading[0]
 
     async def _leads(self, name: str) -> bool:
@@ -92,8 +92,8 @@ class Pair:
         async def shared() -> bool:
             return await members(self.loaded.addresses["OA_KAFKA_BOOTSTRAP"]) == 2
 
-        await within(whole)
-        await within(shared)
+        await within(whole, "ready")
+        await within(shared, "two processors with partitions")
 
     async def takeover(self, what: str, fault: Callable[[], None], over: Callable[[int], Awaitable[bool]]) -> None:
         """Everything that was committed when the fault happened, and a little more, is through."""
@@ -104,11 +104,15 @@ class Pair:
         async def is_over() -> bool:
             return await over(head)
 
-        await within(is_over)
+        await within(is_over, over.__name__)
         self.say(f"takeover, {what}: {time.monotonic() - begun:.1f} s")
 
     async def is_written(self, head: int) -> bool:
         return (await LogReader(self.loaded.pool).head()).position >= head
+
+    async def connections(self) -> int:
+        """What the stack's processes keep, without our own."""
+        return int(await self.loaded.pool.fetchval(_CONNECTIONS)) - self.loaded.pool.get_size()
 
     async def relayed(self, head: int) -> bool:
         return bool(await self.loaded.pool.fetchval(_RELAYED, TOPIC, head))
@@ -135,17 +139,17 @@ async def members(bootstrap: str) -> int:
         await client.close()
 
 
-async def within(condition: Callable[[], Awaitable[bool]]) -> None:
+async def within(condition: Callable[[], Awaitable[bool]], name: str) -> None:
     deadline = time.monotonic() + BACK_WITHIN_S
     while not await condition():
-        assert time.monotonic() < deadline, f"not {condition.__name__} after {BACK_WITHIN_S:g} s"
+        assert time.monotonic() < deadline, f"not {name} after {BACK_WITHIN_S:g} s"
         await asyncio.sleep(0.05)
 
 
 @pytest.fixture
 def operator() -> Iterator[Operator]:
     with temporary_folder() as folder:
-        somebody = Operator(folder / "oa", free_block(24_000, 25_000, size=20) or 0)
+        somebody = Operator(folder / "oa", free_block(24_000, 25_000, size=20))
         try:
             yield somebody
         finally:
@@ -249,8 +253,9 @@ async def test_the_other_takes_over_and_nothing_is_lost_repeated_or_reordered(
 
         await loaded.write_during([faults()], EVENTS_PER_S, least_s=10)
         differences = await loaded.differences(say)
+        assert await made.connections() <= 2 * len(PROCESSES)
         found = await outcome(loaded.pool, loaded.addresses["OA_KAFKA_BOOTSTRAP"])
-        await within(partial(same_end, moving.recording, loaded.recording))
+        await within(partial(same_end, moving.recording, loaded.recording), "at the end on both sockets")
         following.cancel()
     told = agreement.socket_differences(found.events, found.journal, loaded.ada.owner, moving.recording.updates)
     differences += [f"the socket that moved: {line}" for line in told]
@@ -269,13 +274,13 @@ async def test_they_keep_at_most_twenty_postgres_connections(operator: Operator,
         pair(operator, seed, say) as made,
         second_device(made.url("edge-2")) as there,
     ):
-        pool, clients = made.loaded.pool, (made.loaded.ada.client, there)
+        clients = (made.loaded.ada.client, there)
 
         async def count_and_read() -> None:
             nonlocal most
             for _ in range(50):
                 await asyncio.gather(*(client.list_workers() for client in clients * 10))
-                most = max(most, await pool.fetchval(_CONNECTIONS) - pool.get_size())
+                most = max(most, await made.connections())
 
         await made.loaded.write_during([count_and_read()], 2 * EVENTS_PER_S, least_s=10)
         differences = await made.loaded.differences(say)

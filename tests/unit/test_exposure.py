@@ -45,7 +45,7 @@ async def test_readiness_is_a_status_and_tells_the_lag(ready: bool, status: int)
         answer = await get(port, "/readyz?verbose")
         assert answer.status_code == status
         assert answer.json() == {"ready": ready, "lag_positions": 7, "lag_seconds": 1.5, "reason": "behind"}
-        assert await health.ask(port) == health.Health(ready, 7, 1.5)
+        assert await health.ask(port) == health.Health(ready, 7, 1.5, "behind")
 
 
 async def test_a_process_that_is_not_ready_lives_all_the_same() -> None:

@@ -13,9 +13,7 @@ def settings(port: int, each: int = 1) -> StackSettings:
 
 
 def free_blocks(count: int) -> int:
-    first = ports.free_block(25_000, 26_000, count * local.BLOCK)
-    assert first is not None
-    return first
+    return ports.free_block(25_000, 26_000, count * local.BLOCK)
 
 
 def test_the_first_of_each_keeps_its_port_whatever_comes_beside_it() -> None:
