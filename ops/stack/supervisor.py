@@ -106,7 +106,13 @@ class Supervisor:
         await self._services.postgres.ensure_database()
 
     async def _start_kafka(self, group: list[Supervised]) -> None:
-        await self._services.kafka.prepare(self.tell)
+        loop = asyncio.get_running_loop()
+
+        def tell(step: str) -> None:
+            """From whichever thread does the work; only the loop's may write the state."""
+            loop.call_soon_threadsafe(self.tell, step)
+
+        await self._services.kafka.prepare(tell)
         await self._start_one(self._services.kafka.program(), group)
 
     async def _start_redis(self, group: list[Supervised]) -> None:
