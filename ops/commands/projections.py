@@ -123,6 +123,17 @@ def rebuild(
         screen.print(f"make it live with: oa projections rebuild {view} --to {done['version']} --cut-over")
 
 
+async def remake(settings: Settings, pool: "asyncpg.Pool[Any]") -> None:
+    """Every view from the log into its next version, which becomes the live one."""
+    for name in VIEWS:
+        view = await _found(pool, name)
+        version = await _version(pool, view, None)
+        rebuilder = Rebuilder(pool, view, await _topic(settings, pool, view))
+        await rebuilder.rebuild(version, "postgres", Meter(f"{name} v{version}", quiet=False).told)
+        differing = await rebuilder.cut_over(version)
+        screen.print(f"{name} v{version} is made from the log and live; {differing} documents differed")
+
+
 @projections.command()
 def verify(view: AnyName = None, source: SomeSource = None, data: Data = None, as_json: AsJson = False) -> None:
     """Compare the live version with ones rebuilt from Postgres and from Kafka; 1 when they differ."""

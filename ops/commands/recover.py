@@ -2,23 +2,24 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
-import asyncpg
 import typer
-from aiokafka.errors import KafkaError
 from rich.table import Table
 
+from ops.commands.connection import connected
 from ops.commands.options import Data, screen, telling_errors
+from ops.commands.projections import remake
 from ops.serving.relay import relay_settings
-from ops.settings import of_this_process
-from ops.stack.processes import StackError
+from ops.settings import Settings, of_this_process
 from producers.eventlog import epochs
 from producers.eventlog.reader import Head, LogReader
 from producers.relay.recovery import Findings, Publication, publication
-from producers.relay.settings import RelaySettings
 from producers.relay.topics import delete_topics, topics_by_kind
 from producers.workers import DECIDER
+
+if TYPE_CHECKING:
+    import asyncpg
 
 Discard = Annotated[
     bool, typer.Option("--discard", help="Leave out what Kafka still has; without it, that is put back into the log.")
@@ -50,30 +51,29 @@ def recover(data: Data = None, discard: Discard = False, yes: Yes = False) -> No
     """Say what was published and is not in the log, put back what Kafka has, and begin a new epoch."""
     with telling_errors():
         settings = of_this_process(data)
-        url = settings.database.url
-        asyncio.run(_recover(url, relay_settings(settings.values), put_back=not discard, ask=not yes))
+        asyncio.run(_recover(settings, put_back=not discard, ask=not yes))
 
 
-async def _recover(url: str, relay: RelaySettings, *, put_back: bool, ask: bool) -> None:
+async def _recover(settings: Settings, *, put_back: bool, ask: bool) -> None:
+    relay = relay_settings(settings.values)
     topics = list(topics_by_kind(relay.topic_prefix).values())
-    async with asyncpg.create_pool(url, min_size=1, max_size=1, init=epochs.check_server) as pool:
+    async with connected(settings) as pool:
         head = await LogReader(pool).head()
         if not head.suspended:
             screen.print("the log is not suspended: nothing to recover")
             return
-        try:
-            async with publication(relay.kafka_bootstrap, topics, LogReader(pool)) as published:
-                prospect = Prospect(head, await published.examine(head), put_back)
-                screen.print(_table(prospect))
-                if ask:
-                    typer.confirm("Begin a new epoch?", abort=True)
-                if put_back:
-                    await _put_back(pool, published, prospect)
-            if prospect.lost:
-                await delete_topics(relay, topics)
-        except KafkaError as error:
-            raise StackError(f"Kafka cannot be read, so nobody knows what was published: {error!r}") from error
+        async with publication(relay.kafka_bootstrap, topics, LogReader(pool)) as published:
+            prospect = Prospect(head, await published.examine(head), put_back)
+            screen.print(_table(prospect))
+            if ask:
+                typer.confirm("Begin a new epoch?", abort=True)
+            if put_back:
+                await _put_back(pool, published, prospect)
+        if prospect.lost:
+            await delete_topics(relay, topics)
         await _begin(pool, prospect)
+        if prospect.lost:
+            await remake(settings, pool)
 
 
 async def _put_back(pool: "asyncpg.Pool[Any]", published: Publication, prospect: Prospect) -> None:
@@ -100,7 +100,7 @@ def _table(prospect: Prospect) -> Table:
         "published up to": f"position {findings.highest}",
         "published and not in the log": f"{findings.unknown} events",
         "put back from Kafka": f"{prospect.kept - head.position} events",
-        "lost": f"{lost} events" + (": their topics are made again from the log" if lost else ""),
+        "lost": f"{lost} events" + (": topics and views are made again from the log" if lost else ""),
     }.items():
         table.add_row(about, told)
     return table

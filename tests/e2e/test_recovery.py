@@ -141,6 +141,8 @@ async def test_what_was_published_since_the_backup(stack: Operator, kind: str, d
         assert (new.seq, new.position) == (len(kept) + 1, before[-1].position + MARGIN + 1)
         await ada.until_everywhere(len(kept) + 1)
         assert sorted(await ada.published(), key=lambda event: event.position) == [*kept, new]
+        verified = await asyncio.to_thread(stack.oa, "projections", "verify")
+        assert verified.returncode == 0, verified.stdout + verified.stderr
         if discard:
             with pytest.raises(StaleCursor):
                 await ada.followed(1, after=seen[-1].watermark)
