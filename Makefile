@@ -6,7 +6,8 @@ CODEX := ops/codex/node_modules/.package-lock.json
 BUF := ops/buf/node_modules/.package-lock.json
 CHECKED := schemas producers readmodels processors edge ops tests
 
-.PHONY: all up down demo test test-faults check-fresh test-nightly lint mutate-invariants format generate release-contracts lock codex buf clean
+.PHONY: all up down demo test test-faults test-nightly check-fresh lint mutate mutate-invariants format generate release-contracts \
+  lock codex buf clean
 .DEFAULT_GOAL := all
 
 all: $(BIN)/oa
@@ -80,6 +81,12 @@ lint: all buf
 mutate-invariants: all
 	$(BIN)/python -m ops.mutation.invariants
 
+# mutation testing of the pure modules ([tool.mutmut] in pyproject.toml); `mutmut show <name>` shows a survivor
+mutate: all
+	rm -rf mutants && mkdir mutants
+	nice -n 15 $(BIN)/mutmut run --max-children $(or $(JOBS),2) >mutants/run.out || { tail -c 2000 mutants/run.out; exit 1; }
+	$(BIN)/python -m ops.mutation.score
+
 format: all
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -98,4 +105,4 @@ lock:
 	    || exit 1; done
 
 clean:
-	rm -rf .venv build *.egg-info edge/client/*.egg-info ops/codex/node_modules ops/buf/node_modules .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build mutants *.egg-info edge/client/*.egg-info ops/codex/node_modules ops/buf/node_modules .mypy_cache .ruff_cache .hypothesis

@@ -1,5 +1,8 @@
 """A batch of submissions: what is decided, what is relied on, what goes to Postgres (DESIGN §4; I3, I6)."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from producers.errors import Conflict, IdentityConflict, NotFound, TooLarge
@@ -197,3 +200,20 @@ def test_the_columns_are_what_the_append_function_takes() -> None:
     assert events[6].split("\x1f")[1:] == ['{"n":7}', '{"n":8}']
     assert events[7] == digests
     assert events[8] == "\x1f".join(['{"traceparent":"00-1"}'] * 3)
+
+
+def test_a_write_expects_the_version_it_was_decided_on() -> None:
+    columns = decided(submission(append(), append()), heads=after(submission(create(), append()))).columns()
+    assert columns[2:4] == ("{2}", "{4}")
+
+
+def test_a_decider_is_told_the_batchs_time() -> None:
+    asked: list[Any] = []
+
+    def decide(state: Worker | None, command: object, now: object) -> list[Any]:
+        asked.append((state, command, now))
+        return []
+
+    decider = replace(DECIDER, decide=decide)
+    decided(Submission(stream(), OWNER, decider, [Item("anything")]))
+    assert asked == [(None, "anything", NOON)]

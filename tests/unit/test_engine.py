@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from readmodels.engine import Delivery, Hole, chained
 from readmodels.engine.deliveries import in_order
-from readmodels.engine.fold import fold
+from readmodels.engine.fold import Failure, fold
+from readmodels.engine.views import encode
 from readmodels.workers import SUMMARIES, Summary, apply
 from schemas.events import Recorded
 from tests.worker_events import STARTED, Log, heartbeat
@@ -47,8 +49,10 @@ def test_several_events_of_a_document_fold_into_one_change() -> None:
 @pytest.mark.invariant("I5")
 def test_events_a_row_has_already_are_not_folded_again() -> None:
     rows = {key: change.row for key, change in fold(SUMMARIES, {}, set(), [FIRST, SECOND]).changes.items()}
-    (change,) = fold(SUMMARIES, rows, set(), [FIRST, SECOND, THIRD]).changes.values()
-    assert change.row.document.event_count == 3
+    for events in ([FIRST, SECOND, THIRD], [THIRD]):
+        (change,) = fold(SUMMARIES, rows, set(), events).changes.values()
+        assert change.row.document.event_count == 3
+    assert fold(SUMMARIES, rows, set(), [FIRST, SECOND]).changes == {}
 
 
 def _refuses_second(summary: Summary | None, event: Recorded) -> Summary:
@@ -62,8 +66,33 @@ def test_an_event_that_cannot_be_applied_stops_its_document_and_no_other() -> No
     folded = fold(view, {}, set(), LOG.events)
     assert {key[1][-5:]: change.row.last_position for key, change in folded.changes.items()} == {"ary:w": 1, "other": 4}
     (failure,) = folded.failures.values()
-    assert (failure.position, failure.error) == (2, "ValueError('cannot')")
+    assert failure == Failure(SUMMARIES.key(SECOND), 2, "ValueError('cannot')")
 
 
 def test_a_broken_document_is_left_alone() -> None:
     assert fold(SUMMARIES, {}, {SUMMARIES.key(FIRST)}, [SECOND]).changes == {}
+
+
+def test_a_change_carries_its_document_as_text_and_the_time_of_its_last_event() -> None:
+    (change,) = fold(SUMMARIES, {}, set(), [FIRST, SECOND]).changes.values()
+    assert (change.text, change.projected_at) == (encode(change.row.document), SECOND.recorded_at)
+
+
+def _knows_only_the_time(summary: Summary | None, event: Recorded) -> Summary:
+    return apply(None, FIRST) if summary is None else msgspec.structs.replace(summary, projected_at=str(event.position))
+
+
+def test_a_change_that_readers_cannot_see_says_no_more() -> None:
+    view = replace(SUMMARIES, apply=_knows_only_the_time)
+    (change,) = fold(view, {}, set(), [FIRST]).changes.values()
+    assert change.says_more
+    rows = {SUMMARIES.key(FIRST): change.row}
+    (later,) = fold(view, rows, set(), [SECOND]).changes.values()
+    assert (later.says_more, later.row.document.projected_at) == (False, "2")
+    (seen,) = fold(SUMMARIES, rows, set(), [SECOND]).changes.values()
+    assert seen.says_more
+
+
+def test_events_of_the_log_are_chained_as_if_delivered() -> None:
+    assert chained([SECOND, THIRD], 1) == [Delivery(SECOND, 1), Delivery(THIRD, 2)]
+    assert chained([], 1) == []

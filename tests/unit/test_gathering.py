@@ -84,6 +84,8 @@ async def test_it_is_told_how_much_waits_and_how_much_has_left() -> None:
     assert (gathering.unsettled, gathering.released) == (3, 0)
     gathering.release(batch)
     assert (gathering.unsettled, gathering.released) == (1, 2)
+    gathering.release(gathering.take())
+    assert (gathering.unsettled, gathering.released) == (0, 3)
 
 
 async def test_ready_waits_for_something_to_take() -> None:
@@ -114,6 +116,14 @@ async def test_draining_hands_over_everybody_who_waits() -> None:
     put(gathering, "w:a", "w:b", "w:c")
     assert len(in_flight) + len(gathering.drain()) == 6
     assert gathering.drain() == []
+    assert gathering.unsettled == len(in_flight)
+
+
+async def test_whoever_submits_waits_for_its_own_answer() -> None:
+    gathering = Gathering(1)
+    answers = [gathering.put(submission(create(worker_id), worker_id=worker_id)) for worker_id in ("w:a", "w:b")]
+    assert [future for _, future in gathering.take()] == answers
+    assert not any(answer.done() for answer in answers)
 
 
 def test_recent_forgets_what_was_not_used_for_longest() -> None:

@@ -2,12 +2,15 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 
 from producers.eventlog.reader import Head
 from producers.relay.chain import Chain
+from producers.relay.contents import _contents
 from producers.relay.errors import LogBehindPublication, TopicIncomplete
 from producers.relay.health import Oldest, Pulse
 from producers.relay.plan import Contents, Progress, Start, plan
@@ -89,7 +92,7 @@ def test_a_log_of_an_older_epoch_is_refused() -> None:
 
 @pytest.mark.invariant("I2")
 def test_a_log_behind_what_was_written_down_is_refused_also_when_the_topic_is_gone() -> None:
-    with pytest.raises(LogBehindPublication):
+    with pytest.raises(LogBehindPublication, match=r"what was written down about partition 0 of oa\.workers"):
         plan(Head(1, 500), {ZERO: None}, {ZERO: Progress(600, 600, 1)})
 
 
@@ -97,13 +100,89 @@ def test_a_new_epoch_above_everything_published_goes_on() -> None:
     assert plan(Head(2, 2000), {ZERO: holding(1, 400)}, {ZERO: Progress(400, 400, 1)}).after == 400
 
 
+def test_a_log_that_ends_where_its_publication_does_goes_on() -> None:
+    assert plan(Head(1, 400), {ZERO: holding(1, 400)}, {ZERO: Progress(400, 400, 1)}).after == 400
+
+
 def test_a_partition_that_begins_inside_its_chain_is_refused() -> None:
-    with pytest.raises(TopicIncomplete, match="after position 44"):
+    with pytest.raises(TopicIncomplete, match=r"partition 0 of oa\.workers begins after position 44"):
         plan(Head(1, 500), {ZERO: holding(45, 90, first_previous=44)}, {})
 
 
 def test_a_partition_whose_beginning_retention_deleted_is_fine() -> None:
     assert plan(Head(1, 500), {ZERO: holding(45, 90, first_previous=44, trimmed=True)}, {}).after == 90
+
+
+# --- what a partition holds ---------------------------------------------------------------------------------------
+
+
+class Partition:
+    """A consumer of one partition: records at some offsets, nothing at others, as fences leave it; small answers."""
+
+    def __init__(self, begin: int, end: int, positions: dict[int, int]) -> None:
+        self.begin, self.end = begin, end
+        self._records = {offset: self._record(offset, position) for offset, position in positions.items()}
+        self._offset = -1
+        self.reads = 0
+        self.assigned: list[TopicPartition] = []
+
+    def _record(self, offset: int, position: int) -> Any:
+        headers = kafka_records.headers(recorded(position), previous=position - 1, epoch=1)
+        return SimpleNamespace(offset=offset, headers=headers)
+
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        self.assigned = partitions
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        assert self.assigned == [partition]
+        assert self.begin <= offset <= self.end
+        self._offset = offset
+
+    async def position(self, partition: TopicPartition) -> int:
+        assert partition == ZERO
+        return self._offset
+
+    async def getmany(self, partition: TopicPartition, *, timeout_ms: int, max_records: int | None) -> Any:
+        assert 0 < timeout_ms < 1000
+        self.reads += 1
+        offsets = [offset for offset in sorted(self._records) if offset >= self._offset][: max_records or 3]
+        self._offset = offsets[-1] + 1 if offsets else max(self.end, self._offset)
+        return {partition: [self._records[offset] for offset in offsets]} if offsets else {}
+
+    async def contents(self) -> Contents | None:
+        return await _contents(self, ZERO, self.begin, self.end)
+
+
+def ends(contents: Contents | None) -> tuple[int, int, bool] | None:
+    return contents and (contents.first.position, contents.last.position, contents.trimmed)
+
+
+async def test_a_partition_without_records_holds_nothing() -> None:
+    assert await Partition(0, 0, {}).contents() is None
+    assert await Partition(0, 90, {}).contents() is None
+    assert await Partition(5, 5, {}).contents() is None
+
+
+async def test_the_first_and_the_last_record_are_found_behind_any_number_of_fences() -> None:
+    for fences in (0, 1, 7, 8, 9, 63, 64, 65, 600):
+        held = Partition(0, 5 + fences, {2: 11, 3: 12, 4: 13})
+        assert ends(await held.contents()) == (11, 13, False)
+        assert held.reads < 20
+
+
+async def test_a_single_record_is_the_first_and_the_last() -> None:
+    assert ends(await Partition(0, 1, {0: 7}).contents()) == (7, 7, False)
+    assert ends(await Partition(40, 60, {40: 7}).contents()) == (7, 7, True)
+
+
+async def test_what_comes_after_the_look_is_not_seen() -> None:
+    assert ends(await Partition(0, 3, {1: 5, 2: 6, 3: 7, 4: 8}).contents()) == (5, 6, False)
+
+
+async def test_many_records_are_not_read_for_the_first_and_the_last() -> None:
+    held = Partition(0, 10_000, {offset: offset + 1 for offset in range(10_000)})
+    assert ends(await held.contents()) == (1, 10_000, False)
+    assert held.reads < 8
 
 
 # --- what goes where ----------------------------------------------------------------------------------------------

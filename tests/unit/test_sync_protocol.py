@@ -523,3 +523,25 @@ def test_every_invariant_names_tests_that_exist() -> None:
     }
     assert re.findall(r"^\| (S\d+) ", text, re.MULTILINE) == [f"S{number}" for number in range(1, 13)]
     assert named <= found
+
+
+def test_a_replay_is_pushed_to_the_join_that_asked_for_it() -> None:
+    for framing in Framing:
+        machine = Machine(framing=framing)
+        for event, payload in (("phx_join", {}), ("sync:subscribe", SUBSCRIBE_EVENTS)):
+            frame = {"join_ref": "7", "ref": "7", "topic": "sync:v1", "event": event, "payload": payload}
+            text = json.dumps(list(frame.values()) if framing is Framing.V2 else frame)
+            effects = machine.connection.receive(text, 0.0)
+        [effect] = effects
+        assert isinstance(effect, Subscribe)
+        assert (effect.address.framing, effect.address.join_ref) == (framing, "7")
+        assert effect.subscription.topics == (EVENTS,)
+
+
+def test_a_frame_of_another_join_is_dropped_in_the_older_framing_too() -> None:
+    machine = Machine(framing=Framing.V1)
+    frame = {"join_ref": "7", "ref": "1", "topic": "sync:v1", "event": "phx_join", "payload": {}}
+    machine.connection.receive(json.dumps(frame), 0.0)
+    other = frame | {"join_ref": "6", "event": "sync:heartbeat"}
+    assert machine.connection.receive(json.dumps(other), 0.0) == []
+    assert machine.connection.receive(json.dumps(other | {"join_ref": "7"}), 0.0) != []

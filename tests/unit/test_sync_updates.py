@@ -112,3 +112,28 @@ def test_prepared_frames_are_text_frames(size: int) -> None:
     peer = Protocol(Side.CLIENT)
     peer.receive_data(text_frame(b"x" * size))
     assert peer.events_received() == [Frame(Opcode.TEXT, b"x" * size)]
+
+
+def test_a_pointer_keeps_everything_but_its_payload() -> None:
+    large = row({"text": "x" * BATCH_BYTES})
+    update, small = json.loads(journal_update(large).encoded), json.loads(journal_update(row({})).encoded)
+    assert update == small | {"payload": None, "hydration_required": True}
+    assert (small["topic"], small["doc_key"], small["doc_version"]) == (large.topic, large.doc_key, large.doc_version)
+
+
+def test_a_batch_may_be_full_to_the_byte() -> None:
+    """A comma or bracket besides each update."""
+    half = BATCH_BYTES // 2
+    fits = [Update(1, b"x" * (half - 1)), Update(2, b"x" * (half - 1))]
+    assert [len(part) for part in split(fits, 9)] == [2]
+    over = [fits[0], Update(2, b"x" * half)]
+    assert [len(part) for part in split(over, 9)] == [1, 1]
+    assert [len(part) for part in split([*over, Update(3, b"x" * (half - 1))], 9)] == [1, 1, 1]
+    assert [len(part) for part in split([*over, Update(3, b"x" * (half - 2))], 9)] == [1, 2]
+
+
+def test_each_part_of_several_tells_its_own_last_watermark() -> None:
+    updates = [Update(number, b"{}") for number in (3, 5, 8, 9, 12)]
+    batches = [json.loads(body) for body in live_batches("t", updates, 2, through=20)]
+    assert [one["head_watermarks"][0]["watermark"] for one in batches] == [5, 9, 20]
+    assert [one["replay_complete"] for one in batches] == [False, False, True]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from producers.errors import Conflict, InvalidRequest, NotFound
+from producers.errors import Conflict, InvalidRequest, NotFound, Rejection
 from producers.workers import (
     AppendEvent,
     Command,
@@ -211,3 +211,73 @@ def test_what_a_client_calls_erased_erases_nothing() -> None:
     worker = given(DESCRIBED, OpenEvent("worker.erased", {}, version=0))
     assert worker is not None
     assert worker.workspace_ref == "/secret"
+
+
+def test_a_reattached_worker_keeps_what_it_is_not_told_anew() -> None:
+    described = CreateWorker("w:1", adapter="bridge", workspace_ref="/w", codex_home_ref="/c", metadata={"a": 1})
+    [first] = decide(None, described, NOON)
+    [again] = decide(given(first, STOPPED), CreateWorker("w:1"), NOON)
+    assert again.payload() == first.payload() | {"reason": "reattach"}
+    changed = CreateWorker("w:1", adapter="desk", workspace_ref="/x", codex_home_ref="/y", metadata={})
+    [other] = decide(given(first, STOPPED), changed, NOON)
+    assert [other.payload()[name] for name in ("adapter", "workspace_ref", "codex_home_ref", "metadata")] == [
+        *("desk", "/x", "/y"),
+        {},
+    ]
+    worker = given(first)
+    assert worker is not None
+    assert (worker.adapter, worker.workspace_ref, worker.codex_home_ref, worker.metadata) == (
+        *("bridge", "/w", "/c"),
+        {"a": 1},
+    )
+
+
+def test_a_stop_is_a_change_and_a_sign_of_life() -> None:
+    worker = given(STARTED, STOPPED)
+    assert worker is not None
+    assert worker.stopped_at == worker.updated_at == worker.last_heartbeat_at == NOON + timedelta(seconds=2)
+
+
+def test_only_requests_are_counted_and_answered_by_their_id() -> None:
+    received, response = decide(given(STARTED), SendRequest("r-1", "m"), NOON)
+    assert [event.payload()["request_id"] for event in (received, response)] == ["r-1", "r-1"]
+    worker = given(STARTED, received, response, OpenEvent("worker.other", {}, version=1))
+    assert worker is not None
+    assert worker.requests == 1
+
+
+def test_a_type_may_have_120_characters() -> None:
+    [event] = decide(given(STARTED), AppendEvent("worker." + "x" * 113, {}), NOON)
+    assert len(event.type) == 120
+
+
+@pytest.mark.parametrize("method", ["ios/other", None])
+def test_only_what_a_person_wrote_stays_as_written(method: str | None) -> None:
+    sent = {"method": method, "params": {"text": "mail ada@lane.test"}}
+    assert ingest(given(STARTED), "worker.event", sent)["params"] == {"text": "mail [REDACTED_EMAIL]"}
+
+
+@pytest.mark.parametrize(
+    ("worker", "command", "message"),
+    [
+        (None, StopWorker(), "no such worker"),
+        (None, CreateWorker("ab"), "worker_id must be 3 to 160 letters, digits or . _ : -"),
+        (None, CreateWorker("abc", owner_is_ambiguous=True), "a new worker has one owner: a user or a guest"),
+        (given(STARTED, STOPPED), SendRequest("r", "m"), "the worker is stopped"),
+        (given(STARTED), AppendEvent("x", {}), "an event type starts with worker. and has 120 characters at most"),
+        (
+            given(STARTED),
+            AppendEvent("worker.event", HANDSHAKE | {"source": "", "device_id": 1}),
+            "ios/handshake needs source, device_id",
+        ),
+        (
+            given(STARTED),
+            AppendEvent("worker.event", HANDSHAKE | {"occurred_at": "now"}),
+            "ios/handshake: occurred_at is not an RFC 3339 time",
+        ),
+    ],
+)
+def test_whoever_is_refused_is_told_why(worker: Worker | None, command: Command, message: str) -> None:
+    with pytest.raises(Rejection) as refused:
+        decide(worker, command, NOON)
+    assert refused.value.message == message
