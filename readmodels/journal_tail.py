@@ -24,7 +24,7 @@ class JournalTail:
         self._reader = reader
         self._wakeup = wakeup
         self._positions = dict(topics)
-        self._receivers: list[Receive] = []
+        self._receivers: dict[object, Receive] = {}
 
     def position(self, topic: str) -> int:
         """Everything of the topic up to here has been handed out."""
@@ -32,8 +32,9 @@ class JournalTail:
 
     def subscribe(self, receive: Receive) -> Callable[[], None]:
         """Call `receive(topic, rows)` for what comes from now on, in the event loop; returns what ends it."""
-        self._receivers.append(receive)
-        return lambda: self._receivers.remove(receive)
+        token = object()
+        self._receivers[token] = receive
+        return lambda: self._receivers.pop(token, None) and None
 
     async def run(self) -> None:
         while True:
@@ -54,5 +55,5 @@ class JournalTail:
         for topic, of_topic in groupby(rows, lambda row: row.topic):
             together = list(of_topic)
             self._positions[topic] = together[-1].watermark
-            for receive in tuple(self._receivers):
+            for receive in tuple(self._receivers.values()):
                 receive(topic, together)

@@ -9,6 +9,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from schemas.registry import registry
+
 MIB: Final = 1024 * 1024
 
 
@@ -17,6 +19,7 @@ class Access(Enum):
     USER = "user"
     SIGNED = "signed"
     SOCKET = "socket"
+    REGISTRY = "registry"
 
 
 class Fault(NamedTuple):
@@ -29,7 +32,7 @@ class Fault(NamedTuple):
     status: int
     body: Any = None
     query: str | None = None
-    worker_id: str | None = None
+    which: str = "own"
     errors: frozenset[str] | None = None
 
 
@@ -37,7 +40,8 @@ class Expected(NamedTuple):
     """`good` is what a well-formed request of somebody who may gets; `body` one that it takes, None when it reads none.
 
     `needed` and `free` are dotted paths of the body: fields that have to be there, and fields of any type.
-    `without_postgres` is what the good request gets then; None: 502 on the public worker routes, else 503.
+    `any_object`: whether what its path names is there makes no difference. `without_postgres` is what the good request
+    gets then; None: 502 on the public worker routes, else 503.
     """
 
     access: Access
@@ -49,6 +53,7 @@ class Expected(NamedTuple):
     free: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
     a_minute: int | None = None
+    any_object: bool = False
     without_postgres: int | None = None
 
 
@@ -71,6 +76,7 @@ def batch(*items: dict[str, Any]) -> dict[str, Any]:
 LONG = "x" * 121
 HANDSHAKE = {"source": "autopilot-ios", "method": "ios/handshake", "handshake_id": "h", "occurred_at": "2026-02-25"}
 DEEP = b'{"event":{"event_type":"worker.event","payload":' + b'{"a":' * 500 + b"1" + b"}" * 502
+SCHEMA = registry()[0]
 A_SESSION = {"cookie": "oa_session=nobodys"}
 
 EMAIL = Expected(
@@ -141,7 +147,7 @@ KHALA_TOKEN = Expected(
 
 def worker_routes(path: str, access: Access, snapshot: str) -> dict[str, Expected]:
     """The same rules on both APIs."""
-    gone = (Fault("stopped", 409, worker_id="w:stopped"),)
+    gone = (Fault("stopped", 409, which="stopped"),)
     return {
         f"GET {path}": Expected(
             access,
@@ -222,6 +228,23 @@ def worker_routes(path: str, access: Access, snapshot: str) -> dict[str, Expecte
     }
 
 
+def registry_routes(path: str) -> dict[str, Expected]:
+    """Without a token and without a database (docs/data-engineers.md)."""
+    subject, schema = f"{path}/subjects/{{subject}}", f"{path}/schemas/ids/{{id}}"
+    found = Expected(Access.REGISTRY, 200, without_postgres=200)
+    read = ("", "/", "/schemas/types", "/subjects", "/config", "/mode")
+    return {
+        **{f"GET {path}{suffix}": found for suffix in read},
+        **{f"GET {schema}{suffix}": found for suffix in ("", "/schema", "/subjects", "/versions")},
+        **{f"GET {subject}/versions{suffix}": found for suffix in ("", "/{version}", "/{version}/schema")},
+        f"GET {path}/config/{{subject}}": found._replace(
+            query="defaultToGlobal=true", any_object=True, faults=(Fault("no level of its own", 404, query=""),)
+        ),
+        f"POST {subject}": found._replace(body={"schema": SCHEMA.text()}, needed=("schema",)),
+        f"POST {subject}/versions": Expected(Access.REGISTRY, 422, any_object=True, without_postgres=422),  # read-only
+    }
+
+
 ROUTES: Final = {
     "GET /livez": Expected(Access.ANYBODY, 200, without_postgres=200),
     "GET /readyz": Expected(Access.ANYBODY, 200),
@@ -242,6 +265,7 @@ ROUTES: Final = {
     **worker_routes("/api/runtime/codex/workers", Access.USER, ""),
     **worker_routes("/internal/v1/codex/workers", Access.SIGNED, "/snapshot"),
     "GET /internal/v1/health": Expected(Access.SIGNED, 200),
+    **registry_routes("/registry"),
     "SOCKET /sync/socket/websocket": Expected(Access.SOCKET, 400, without_postgres=400),
     "SOCKET /socket/websocket": Expected(Access.SOCKET, 400, without_postgres=400),
 }

@@ -23,10 +23,11 @@ from edge.auth.rate_limits import MemoryCounter, RedisCounter, SpareCounter
 from edge.auth.request_token import HEADER
 from edge.auth.sync_tokens import mint
 from ops.database import open_pool
+from producers.eventlog.epochs import suspend
 from tests import services
 from tests.account_app import Unlimited
 from tests.nodes import SETTINGS, Caller, Node, node, sign_in, signed_token
-from tests.routes import ROUTES, Access, Expected, Fault
+from tests.routes import ROUTES, SCHEMA, Access, Expected, Fault
 
 Pool = asyncpg.Pool
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -37,7 +38,10 @@ UNAUTHORISED = {
     Access.USER: ("no", "wrong", "expired", "revoked"),
     Access.SIGNED: ("no", "wrong", "expired", "used"),
 }
-NOBODYS = {"worker_id": {"unknown": 404, "somebody else's": 403}, "token_id": {"unknown": 404, "somebody else's": 404}}
+NOBODYS: dict[str, dict[str, int]] = {
+    "worker_id": {"unknown": 404, "somebody else's": 403},
+    "token_id": {"unknown": 404, "somebody else's": 404},
+}
 CODES = {
     **dict.fromkeys((400, 405, 406, 413), "invalid_request"),
     401: "unauthorized",
@@ -63,7 +67,6 @@ class Row(NamedTuple):
     errors: frozenset[str] | None = None
     headers: Mapping[str, str] = {}
     suffix: str = ""
-    worker_id: str | None = None
 
     @property
     def expected(self) -> Expected:
@@ -115,10 +118,12 @@ def _credential_rows(route: str, expected: Expected) -> Iterator[Row]:
 
 def _object_rows(route: str) -> Iterator[Row]:
     for name, statuses in NOBODYS.items():
-        if f"{{{name}" in route:
+        if f"{{{name}" in route and not ROUTES[route].any_object:
             yield from (Row(route, f"{which} object", status, which=which) for which, status in statuses.items())
     if "{worker_id}" in route:
-        yield Row(route, "control character", 400, worker_id="w%00x")
+        yield Row(route, "control character", 400, which="control character")
+    if "{version}" in route:
+        yield Row(route, "unknown version", 404, which="unknown version")
     if "{token_id:int}" in route:
         yield Row(route, "not a number", 404, which="not a number")
 
@@ -141,8 +146,7 @@ def _body_rows(route: str, expected: Expected) -> Iterator[Row]:
 def _fault_row(route: str, fault: Fault, expected: Expected) -> Row:
     content = fault.body if isinstance(fault.body, bytes | None) else json.dumps(fault.body).encode()
     status = _status(fault.status, expected)
-    row = Row(route, fault.name, status, content=content, query=fault.query, errors=fault.errors)
-    return row._replace(worker_id=fault.worker_id)
+    return Row(route, fault.name, status, which=fault.which, content=content, query=fault.query, errors=fault.errors)
 
 
 def _method_rows() -> Iterator[Row]:
@@ -199,15 +203,14 @@ class Cast:
 
     http: httpx.AsyncClient
     somebody: Caller
-    paths: Mapping[str, Mapping[str, str]]
+    paths: Mapping[str, dict[str, str]]
     tokens: Mapping[str, str]
     socket_tokens: Mapping[str, list[str]]
 
     async def send(self, row: Row) -> httpx.Response:
         expected = row.expected
         path = row.path
-        own = {"{worker_id}": row.worker_id} if row.worker_id else {}
-        for name, value in {**self.paths[row.which], **own}.items():
+        for name, value in (self.paths["own"] | self.paths[row.which]).items():
             path = path.replace(name, value)
         headers = {**expected.headers, **row.headers, **await self._credentials(expected.access, row.who)}
         content = row.content
@@ -224,7 +227,7 @@ class Cast:
 
     async def _credentials(self, access: Access, who: str) -> dict[str, str]:
         match access, who:
-            case (Access.ANYBODY | Access.SOCKET, _) | (_, "no"):
+            case (Access.ANYBODY | Access.SOCKET | Access.REGISTRY, _) | (_, "no"):
                 return {}
             case Access.USER, _:
                 return {"authorization": f"Bearer {self.tokens[who]}"}
@@ -261,8 +264,22 @@ async def cast_of(http: httpx.AsyncClient, somebody: Caller, other: Caller) -> C
         http,
         somebody,
         {
-            "own": {"{worker_id}": "w:own", "{token_id:int}": somebody.bearer.partition("|")[0]},
-            "unknown": {"{worker_id}": "w:nobody", "{token_id:int}": "999999999"},
+            "own": {
+                "{worker_id}": "w:own",
+                "{token_id:int}": somebody.bearer.partition("|")[0],
+                "{subject}": SCHEMA.subject,
+                "{version}": str(SCHEMA.version),
+                "{id}": str(SCHEMA.id),
+            },
+            "unknown": {
+                "{worker_id}": "w:nobody",
+                "{token_id:int}": "999999999",
+                "{subject}": "nobodys-value",
+                "{id}": "999999999",
+            },
+            "stopped": {"{worker_id}": "w:stopped"},
+            "control character": {"{worker_id}": "w%00x"},
+            "unknown version": {"{version}": "99999"},
             "somebody else's": {"{worker_id}": "w:theirs", "{token_id:int}": other.bearer.partition("|")[0]},
             "not a number": {"{token_id:int}": "seven"},
         },
@@ -293,6 +310,9 @@ def wrong_about(row: Row, answer: httpx.Response) -> str | None:
     if row.expected.access is Access.SOCKET:
         return None
     body = answer.json()
+    if row.expected.access is Access.REGISTRY:
+        is_registrys = str(body["error_code"]).startswith(str(row.status)) and body["message"]
+        return None if is_registrys else f"registry: {body}"
     if row.expected.access is Access.SIGNED:
         return None if body["error"]["code"] == CODES[row.status] and body["error"]["message"] else f"signed: {body}"
     if row.status == 422:
@@ -345,16 +365,20 @@ async def test_every_fault_gets_its_error_and_writes_nothing(
 
 @pytest.mark.parametrize("redis", ["there is none", "lost"])
 async def test_a_good_request_is_answered_with_and_without_redis(pool: "Pool[Any]", redis: str) -> None:
-    """Each by a user of its own, for some routes end what others need."""
+    """What changes something is asked by a user of its own."""
     async with AsyncExitStack() as stack:
         client = Redis.from_url("redis://127.0.0.1:1")
         stack.push_async_callback(client.aclose)
         counter = SpareCounter(RedisCounter(client), Unlimited()) if redis == "lost" else Unlimited()
         running = await stack.enter_async_context(node(pool, counter=counter))
         wrong = []
+        cast = await cast_of(running.http, running.ada, running.bob)
         for number, route in enumerate(ROUTES):
-            eve = await sign_in(running.http, f"eve-{number}-{len(redis)}@lane.test")
-            answer = await (await cast_of(running.http, eve, running.bob)).send(Row(route, "none", ROUTES[route].good))
+            asking = cast
+            if not route.startswith(("GET", "SOCKET")):
+                eve = await sign_in(running.http, f"eve-{number}-{len(redis)}@lane.test")
+                asking = await cast_of(running.http, eve, running.bob)
+            answer = await asking.send(Row(route, "none", ROUTES[route].good))
             if answer.status_code != ROUTES[route].good:
                 wrong.append((route, answer.status_code, answer.text[:200]))
         assert wrong == []
@@ -373,6 +397,30 @@ async def test_too_many_attempts(pool: "Pool[Any]") -> None:
             assert 429 not in [answer.status_code for answer in earlier]
             assert (last.status_code, last.json()) == (429, {"message": "Too Many Attempts."})
             assert int(last.headers["retry-after"]) > 0
+
+
+PROBES = ("GET /livez", "GET /readyz", "GET /metrics")
+
+
+async def test_while_the_log_is_suspended(here: Node, pool: "Pool[Any]") -> None:
+    """ADR 11: as in maintenance everything but the probes is a 503, and readiness says why."""
+    cast = await cast_of(here.http, here.ada, here.bob)
+    await suspend(pool, "a test says so")
+    try:
+        await until_shut(cast)
+        answers = {route: (await cast.send(Row(route, "suspended", 0))).status_code for route in ROUTES}
+        assert "a test says so" in (await here.http.get("/readyz")).text
+    finally:
+        await pool.execute("update log_head set suspended = null")
+    alive = dict.fromkeys(PROBES, 200) | {"GET /readyz": 503}
+    assert answers == dict.fromkeys(ROUTES, 503) | alive
+
+
+async def until_shut(cast: Cast) -> None:
+    """The node looks at the log once a second."""
+    async with asyncio.timeout(10):
+        while (await cast.send(Row("GET /api/me", "suspended", 0))).status_code != 503:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 class Stoppable(NamedTuple):
