@@ -29,6 +29,7 @@ BORDERS = {
     "producers/relay/publisher.py": {"random.uniform"},  # when to poll
     "producers/relay/service.py": {"datetime.datetime.now", "time.monotonic"},  # the relay's clocks
     "readmodels/engine/apply.sql": {"now"},  # when a document was marked broken
+    "readmodels/engine/versions.sql": {"now"},  # when a version was begun, and when it became the one that is read
     "readmodels/journal.sql": {"clock_timestamp"},  # what the horizon is measured by: one clock for all processors
 }
 LOG_WRITE = re.compile(
