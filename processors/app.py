@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import faust
-import structlog
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 
 from processors import workers
+from processors.audit import minutely
+from processors.audit.audit import Audit
+from processors.audit.nouns import nouns
 from processors.inbox import Inbox
 from processors.lag import Health, Watch
 from processors.projector import Projector
 from processors.sources import LogSource
+from processors.topics import wait_for_topic
 from producers.eventlog import epochs
 from producers.eventlog.reader import LogReader
 from readmodels import engine
@@ -27,10 +28,8 @@ from readmodels.workers import SUMMARIES
 if TYPE_CHECKING:
     import asyncpg
 
-LOGGER = structlog.get_logger()
-
-TOPIC_POLL_S = 0.5
 SUSPENDED_POLL_S = 1.0
+AUDIT_LEISURE = 4.0
 METADATA_MS = 3000
 """How long a topic that was made anew can go unnoticed; the library's own pause is five minutes."""
 
@@ -94,11 +93,14 @@ class Processors:
             self._pool, projector, partitions=partitions, topic=topic, clock=self._clock, monotonic=self._monotonic
         )
         await self._watch.refresh()
+        audited = nouns(self._settings.topic_prefix, self._settings.generation, partitions)
+        audit = Audit(self._pool, self._settings.brokers, audited, leisure=AUDIT_LEISURE)
         app = make_app(self._settings)
         workers.project_workers(app, topic, inbox)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch.run())
             tasks.create_task(workers.apply_arrivals(topic, inbox, projector))
+            tasks.create_task(minutely.run(self._pool, audit))
             tasks.create_task(run_app(app))
 
 
@@ -143,25 +145,3 @@ async def run_app(app: faust.App) -> None:
     finally:
         await app.stop()
     raise app.crash_reason or RuntimeError("Faust stopped by itself")
-
-
-async def wait_for_topic(brokers: str, topic: str) -> int:
-    """The topic's number of partitions, once Kafka is there and the relay has made it."""
-    while True:
-        try:
-            if partitions := await _partitions(brokers, topic):
-                return partitions
-            LOGGER.info("waiting for the relay to make the topic", topic=topic)
-        except KafkaError as error:
-            LOGGER.info("waiting for Kafka", brokers=brokers, error=repr(error))
-        await asyncio.sleep(TOPIC_POLL_S)
-
-
-async def _partitions(brokers: str, topic: str) -> int:
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
-    try:
-        await admin.start()
-        [described] = await admin.describe_topics([topic])
-        return len(described["partitions"])
-    finally:
-        await admin.close()

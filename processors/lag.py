@@ -98,6 +98,7 @@ class Watch:
         """Look, and tell what was seen; raises LogBehind."""
         try:
             self._seen = await self.look()
+            metrics.DOCUMENTS_PARKED.labels(self._projector.view.name).set(await self._projector.parked())
         except (*LOST_CONNECTION, asyncpg.PostgresError) as error:
             self._seen = self._seen._replace(ready=False, reason=f"cannot read Postgres: {error!r}")
         self._looked_at = self._monotonic()

@@ -8,7 +8,7 @@ import structlog
 from processors import metrics
 from processors.sources import LogSource
 from readmodels import engine
-from readmodels.engine import Applied, LogBehind, View
+from readmodels.engine import Applied, LogBehind, View, quarantine
 from schemas.cancellation import raise_if_cancelled
 
 if TYPE_CHECKING:
@@ -66,6 +66,10 @@ class Projector:
 
     async def checkpoints(self) -> dict[int, int]:
         return await engine.checkpoints(self._pool, self.view, self._generation)
+
+    async def parked(self) -> int:
+        """How many documents are in quarantine."""
+        return await quarantine.count(self._pool, self.view)
 
     async def advance(self, view: View[Any], partitions: list[int], position: int) -> None:
         """Of the version that `position` was worked out for."""

@@ -13,6 +13,7 @@ from processors import metrics
 from producers.eventlog.reader import LogReader
 from producers.eventlog.scan import Filter, scan
 from readmodels.engine import Delivery
+from readmodels.engine.quarantine import Entity
 from readmodels.engine.rebuild import Page
 from schemas import kafka_records, names, sql_files
 from schemas.events import Recorded
@@ -71,6 +72,10 @@ class LogSource:
             after = events[-1].position
             found += [event for event in events if event.position <= up_to and self._is_in(event, partition)]
         return found
+
+    def entity(self, stream: str) -> Entity:
+        """The document of one stream."""
+        return Entity(self.partition(stream), lambda after: self._reader.read_stream(stream, after, PAGE))
 
     def _is_in(self, event: Recorded, partition: int) -> bool:
         return event.kind == self._kind and self.partition(event.stream) == partition

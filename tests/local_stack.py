@@ -32,9 +32,14 @@ class Operator:
     def up(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         return self.oa("up", "--detach", "--port", str(self.port), *words, **environment)
 
-    def status(self) -> dict[str, dict[str, Any]]:
+    def told(self) -> dict[str, Any]:
+        """What `oa status` says."""
         answer = self.oa("status", "--json")
-        return {process["name"]: process for process in json.loads(answer.stdout)["processes"]} if answer.stdout else {}
+        told: dict[str, Any] = json.loads(answer.stdout) if answer.stdout else {"processes": [], "audit": None}
+        return told
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        return {process["name"]: process for process in self.told()["processes"]}
 
     def state(self) -> state.StackState:
         found = state.read(self.data)

@@ -5,6 +5,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     from ops.commands import (
+        audit,
         backup,
         bench,
         doctor,
@@ -12,6 +13,7 @@ def register(app: typer.Typer) -> None:
         log,
         migrate,
         projections,
+        quarantine,
         relay,
         schemas,
         serve,
@@ -23,11 +25,13 @@ def register(app: typer.Typer) -> None:
         up,
         status,
         doctor,
+        audit,
         backup,
         log,
         projections,
         relay,
         erase,
+        quarantine,
         schemas,
         serve,
         migrate,

@@ -110,8 +110,9 @@ async def _apply(pool: "asyncpg.Pool[Any]", view: View[D], generation: int, batc
 async def _attempt(connection: "Connection", view: View[D], generation: int, batch: Batch) -> Applied | Hole | None:
     """Look, fold, write; None, and nothing written, when somebody else moved a checkpoint in between."""
     wanted = {view.key(delivery.event): partition for partition, some in batch.items() for delivery in some}
-    seen = await look(connection, view, generation, wanted)
-    newest = max((delivery.event.position for delivery in chain(*batch.values())), default=0)
+    positions = [delivery.event.position for delivery in chain(*batch.values())]
+    newest = max(positions, default=0)
+    seen = await look(connection, view, generation, wanted, (min(positions, default=0), newest))
     if newest > seen.head:
         raise LogBehind(f"{view.topic} has position {newest}, the log ends at {seen.head}")
     fresh: dict[int, list[Delivery]] = {}
@@ -122,12 +123,14 @@ async def _attempt(connection: "Connection", view: View[D], generation: int, bat
         if ordered:
             fresh[partition] = ordered
     events = [delivery.event for delivery in chain(*fresh.values())]
-    folded = fold(view, seen.rows, seen.broken, events)
+    folded = fold(view, seen.rows, seen.broken, events, seen.skipped)
     moves = {
         partition: Move(seen.checkpoints[partition], ordered[-1].event.position, ordered[-1].epoch)
         for partition, ordered in fresh.items()
     }
-    written = await write(connection, view, generation, moves, folded) if moves else Written(ok=True, live=True)
+    if not moves:
+        return Applied(0, 0, (), live=True)
+    written = await write(connection, view, generation, moves, folded, seen.broken)
     if not written.ok:
         return None
     return Applied(len(events), len(folded.changes), tuple(folded.failures.values()), written.live)
@@ -141,6 +144,7 @@ class Seen(Generic[D]):
     rows: dict[Key, Row[D]]
     broken: set[Key]
     head: int
+    skipped: Collection[int]
 
 
 class Move(NamedTuple):
@@ -158,11 +162,18 @@ class Written(NamedTuple):
     live: bool
 
 
-async def look(connection: "Connection", view: View[D], generation: int, wanted: Mapping[Key, int]) -> Seen[D]:
-    """The documents of keys, and the checkpoints of the partitions these are in."""
+async def look(
+    connection: "Connection",
+    view: View[D],
+    generation: int,
+    wanted: Mapping[Key, int],
+    between: tuple[int, int] = (0, 0),
+) -> Seen[D]:
+    """The documents of keys, the checkpoints of the partitions these are in, and what is skipped between positions."""
     owners, doc_keys = [owner for owner, _ in wanted], [doc_key for _, doc_key in wanted]
     scope = (view.name, view.version, generation)
-    found = await connection.fetch(_statement(view.table, "look"), *scope, owners, doc_keys, list(wanted.values()))
+    partitions = list(wanted.values())
+    found = await connection.fetch(_statement(view.table, "look"), *scope, owners, doc_keys, partitions, *between)
     if new := {row["partition"] for row in found if row["checkpoint"] is None}:
         await connection.execute(SQL["add_checkpoints"], *scope, list(new))
     return Seen(
@@ -174,13 +185,19 @@ async def look(connection: "Connection", view: View[D], generation: int, wanted:
         },
         {(row["owner"], row["doc_key"]) for row in found if row["broken_from"] is not None},
         max((row["head"] for row in found), default=0),
+        (found[0]["skipped"] or ()) if found else (),
     )
 
 
 async def write(
-    connection: "Connection", view: View[D], generation: int, moves: Mapping[int, Move], folded: Folded[D]
+    connection: "Connection",
+    view: View[D],
+    generation: int,
+    moves: Mapping[int, Move],
+    folded: Folded[D],
+    left_alone: Collection[Key] = (),
 ) -> Written:
-    """Rows, journal, quarantine and checkpoints by one statement."""
+    """Rows, journal, quarantine and checkpoints by one statement; what was `left_alone` has to be parked still."""
     changes = sorted(folded.changes.items(), key=lambda item: item[1].row.last_position)
     texts = [encode(change.row.document) for _, change in changes]
     said = [_news(*one) for one in zip(changes, texts, strict=True) if one[0][1].says_more] if view.feeds else []
@@ -193,6 +210,8 @@ async def write(
         *_failure_columns(folded.failures.values()),
         view.feeds,
         *journal.columns(said),
+        [owner for owner, _ in left_alone],
+        [doc_key for _, doc_key in left_alone],
     )
     assert row is not None, "one row says what was done"
     return Written(row["ok"], row["journals"])

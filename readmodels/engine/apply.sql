@@ -14,10 +14,11 @@ on conflict (view, version, generation, partition) do update set
 select partition, position from checkpoints where view = $1 and version = $2 and generation = $3
 
 -- name: look
--- by the primary keys of documents, quarantine and checkpoints; all of one snapshot
+-- by the primary keys of documents, quarantine, checkpoints and skips; all of one snapshot
 select wanted.owner, wanted.doc_key, wanted.partition, c.position as checkpoint,
     d.document, d.doc_version, d.last_position, q.position as broken_from,
-    (select position from log_head) as head
+    (select position from log_head) as head,
+    (select array_agg(position) from skips where view = $1 and position between $7 and $8) as skipped
 from unnest($4::text[], $5::text[], $6::int[]) wanted (owner, doc_key, partition)
 left join checkpoints c
     on c.view = $1 and c.version = $2 and c.generation = $3 and c.partition = wanted.partition
@@ -28,13 +29,20 @@ left join quarantine q
 -- name: write
 -- everything or, when a checkpoint is not what was seen, nothing. What follows depends on `agreed`, so the checkpoints
 -- are locked first, in partition order; the journal's head, which all partitions share, comes last. Whether the version
--- feeds the journal is read from the locked rows too: a cut-over may have come in between.
+-- feeds the journal is read from the locked rows too: a cut-over may have come in between. A retry, which moves no
+-- checkpoint, shows in the mark that is gone: it is looked for once the checkpoints are locked, and a locking read sees
+-- what was committed while this statement waited.
 with locked as materialized (
     select partition, position, journals from checkpoints
     where view = $1 and version = $2 and generation = $3 and partition = any($4::int[])
     order by partition for update
+), parked as materialized (
+    select 1 from quarantine q
+    join unnest($24::text[], $25::text[]) left_alone (owner, doc_key) using (owner, doc_key)
+    where q.view = $1 and q.version = $2 and (select count(*) from locked) >= 0
+    for key share of q
 ), agreed as materialized (
-    select count(*) = cardinality($4::int[]) as ok, bool_and(locked.journals) as journals
+    select count(*) = cardinality($4::int[]) and (select count(*) from parked) = cardinality($24::text[]) as ok, bool_and(locked.journals) as journals
     from locked join unnest($4::int[], $5::bigint[]) seen (partition, position) using (partition, position)
 ), moved as (
     update checkpoints c set position = reached.position, epoch = greatest(c.epoch, reached.epoch)

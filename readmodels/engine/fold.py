@@ -1,6 +1,6 @@
 """Folds a batch of events over the documents they touch, in memory."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic
@@ -41,11 +41,18 @@ class Folded(Generic[D]):
     failures: dict[Key, Failure] = field(default_factory=dict)
 
 
-def fold(view: View[D], rows: Mapping[Key, Row[D]], broken: Iterable[Key], events: Iterable[Recorded]) -> Folded[D]:
-    """What the documents become; keys in `broken` are left alone."""
+def fold(
+    view: View[D],
+    rows: Mapping[Key, Row[D]],
+    broken: Iterable[Key],
+    events: Iterable[Recorded],
+    skipped: Collection[int] = (),
+) -> Folded[D]:
+    """What the documents become; keys in `broken` are left alone, and so are the events at positions in `skipped`."""
     by_key: dict[Key, list[Recorded]] = {}
     for event in events:
-        by_key.setdefault(view.key(event), []).append(event)
+        if event.position not in skipped:
+            by_key.setdefault(view.key(event), []).append(event)
     folded = Folded[D]()
     for key in by_key.keys() - set(broken):
         _fold_one(view, key, rows.get(key), by_key[key], folded)

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
-from readmodels.engine import versions
+from readmodels.engine import skips, versions
 from readmodels.engine.apply import LogBehind, Move, checkpoints, look, write
 from readmodels.engine.deliveries import Delivery, Hole, in_order
 from readmodels.engine.fold import Folded, Row, fold
@@ -87,7 +87,7 @@ async def rebuild(
 
 async def dropped(pool: "asyncpg.Pool[Any]", view: View[Any]) -> frozenset[int]:
     """The positions an operator has taken out of a view (DESIGN §6)."""
-    return frozenset()
+    return await skips.every_position(pool, view.name)
 
 
 async def _ahead(pages: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:

@@ -8,11 +8,12 @@ import asyncpg
 import pytest
 
 from processors import workers
-from processors.app import Processors, make_app, run_app, wait_for_topic
+from processors.app import Processors, make_app, run_app
 from processors.inbox import Inbox
 from processors.lag import Watch
 from processors.projector import Projector
 from processors.sources import LogSource
+from processors.topics import wait_for_topic
 from producers.eventlog.reader import LogReader
 from readmodels import engine
 from readmodels.workers import SUMMARIES

@@ -43,6 +43,10 @@ def test_a_stack_comes_up_restarts_what_dies_and_goes_down(operator: Operator) -
     assert all(process["ready"] and process["pid"] for process in processes.values())
     assert all(processes[name]["lag_positions"] == 0 for name in OURS)
 
+    assert operator.oa("audit", "--all").returncode == 0
+    until(lambda: operator.told()["audit"] == {"position": 0, "differences": 0})
+    assert "agree" in operator.oa("status").stdout
+
     path = operator.data / secrets.FILE_NAME
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert run(count_migrations(secrets.read(operator.data)["OA_DATABASE_URL"])) > 0

@@ -20,6 +20,7 @@ BORDERS = {
     "edge/auth/clock.py": {"datetime.datetime.now"},  # the clock that everything of the edge is handed
     "edge/middleware.py": {"uuid.uuid4"},  # a request's id
     "edge/worker_bodies.py": {"uuid.uuid4"},  # ids a request leaves to us, before it is a command
+    "processors/audit/last.sql": {"now"},  # whose turn it is to audit: one clock for all processors
     "producers/eventlog/log.py": {
         "datetime.datetime.now",
         "time.monotonic",
@@ -29,6 +30,7 @@ BORDERS = {
     "producers/relay/publisher.py": {"random.uniform"},  # when to poll
     "producers/relay/service.py": {"datetime.datetime.now", "time.monotonic"},  # the relay's clocks
     "readmodels/engine/apply.sql": {"now"},  # when a document was marked broken
+    "readmodels/engine/skips.sql": {"now"},  # when an operator decided
     "readmodels/engine/versions.sql": {"now"},  # when a version was begun, and when it became the one that is read
     "readmodels/journal.sql": {"clock_timestamp"},  # what the horizon is measured by: one clock for all processors
 }

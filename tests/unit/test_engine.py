@@ -95,3 +95,9 @@ def test_a_change_that_readers_cannot_see_says_no_more() -> None:
 def test_events_of_the_log_are_chained_as_if_delivered() -> None:
     assert chained([SECOND, THIRD], 1) == [Delivery(SECOND, 1), Delivery(THIRD, 2)]
     assert chained([], 1) == []
+
+
+def test_a_skipped_event_leaves_no_trace() -> None:
+    (change,) = fold(SUMMARIES, {}, set(), [FIRST, SECOND, THIRD], {SECOND.position}).changes.values()
+    assert (change.row.document.event_count, change.row.doc_version) == (2, 3)
+    assert fold(SUMMARIES, {}, set(), [FIRST], {FIRST.position}).changes == {}
