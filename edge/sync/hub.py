@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from edge.sync.framing import Address
+from edge.sync.shared_pages import SharedPages
 from edge.sync.topics import TopicSource
 from edge.sync.updates import Update, live_batches
 from edge.sync.websocket import Outlet, text_frame
@@ -60,6 +61,7 @@ class Feed:
 
     def __init__(self, source: TopicSource, batch_rows: int, has_news: Callable[["Feed"], None]) -> None:
         self.source = source
+        self.pages = SharedPages(source)
         self.position = self.received = source.position
         self._batch_rows = batch_rows
         self._has_news = has_news

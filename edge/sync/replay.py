@@ -15,9 +15,9 @@ async def replay(follower: Follower, batch_rows: int, settings: SyncSettings) ->
     One row more than needed is read, so that the last batch is known for the last.
     """
     page_rows = batch_rows * max(1, settings.replay_batch_rows // batch_rows)
-    source, sent = follower.feed.source, 0
+    sent = 0
     while not follower.outlet.closed:
-        page = await source.read(follower.owner, follower.after, page_rows + 1)
+        page = await follower.feed.pages.read(follower.owner, follower.after, page_rows + 1, follower.held_from)
         is_last = len(page.updates) <= page_rows
         if not is_last:
             page = _without_the_last(page)

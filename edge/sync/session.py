@@ -123,8 +123,9 @@ class Session:
     async def _start(self, topic: str, cursor: int | None) -> Start | StaleTopic:
         if cursor is None and topic in self._followers:
             return Start(self._served(topic))
-        source = self._hub.feeds[topic].source
-        return await start(source, self.owner, cursor, zero_is_no_cursor=self._settings.zero_is_no_cursor)
+        feed = self._hub.feeds[topic]
+        floor = await feed.pages.floor(self.owner)
+        return await start(feed.source, floor, cursor, zero_is_no_cursor=self._settings.zero_is_no_cursor)
 
     def _hold(self, topic: str, request: Subscribe, after: int) -> Follower:
         feed = self._hub.feeds[topic]

@@ -129,12 +129,11 @@ class Start(NamedTuple):
     beyond_head: bool = False
 
 
-async def start(source: TopicSource, owner: str, cursor: int | None, *, zero_is_no_cursor: bool) -> Start | StaleTopic:
-    """What an explicit cursor, or none, means for this owner now (sync §9, §15.3; SD-1, SD-2, SD-5).
+async def start(source: TopicSource, floor: int, cursor: int | None, *, zero_is_no_cursor: bool) -> Start | StaleTopic:
+    """What an explicit cursor, or none, means for an owner with this floor (sync §9, §15.3; SD-1, SD-2, SD-5).
 
     Whoever was served rows that a restore lost is told so, like somebody whose rows are no longer kept (ADR 11).
     """
-    floor = await source.floor(owner)
     if cursor is None or (cursor == 0 and zero_is_no_cursor):
         return Start(floor)
     if (began_after := source.history.began_after_loss_of(cursor)) is not None:
