@@ -31,7 +31,7 @@ BORDERS = {
     "producers/relay/service.py": {"datetime.datetime.now", "time.monotonic"},  # the relay's clocks
     "readmodels/engine/apply.sql": {"now"},  # when a document was marked broken
     "readmodels/engine/skips.sql": {"now"},  # when an operator decided
-    "readmodels/engine/versions.sql": {"now"},  # when a version was begun, and when it became the one that is read
+    "readmodels/engine/versions.sql": {"now"},  # when a digest was verified
     "readmodels/journal.sql": {"clock_timestamp"},  # what the horizon is measured by: one clock for all processors
 }
 LOG_WRITE = re.compile(
