@@ -128,6 +128,7 @@ async def project(pool: "Pool[Any]", log: Log) -> None:
     await engine.apply_batch(pool, SUMMARIES, 1, delivered(log.events), log.fill)
 
 
+@pytest.mark.invariant("I5")
 async def test_from_the_topic_it_is_the_live_one_whatever_the_topic_holds(
     operator: Operator, producer: AIOKafkaProducer, log: Log
 ) -> None:

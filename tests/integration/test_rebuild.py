@@ -110,6 +110,7 @@ def target(log: Log, view: View[Summary] = V2) -> Target[Summary]:
     return Target(view, 1, dict.fromkeys(range(6), log.events[-1].position))
 
 
+@pytest.mark.invariant("I5")
 async def test_from_the_log_it_is_the_live_one(pool: "Pool[Any]", log: Log) -> None:
     await commit(pool, log.events)
     progress: list[Progress] = []
@@ -188,6 +189,7 @@ async def test_an_event_that_cannot_be_applied_parks_its_document_in_the_new_ver
     assert await pool.fetchval(count, parked["doc_key"]) == 1
 
 
+@pytest.mark.invariant("I5")
 async def test_two_rebuilds_of_one_version_cannot_both_write(pool: "Pool[Any]", log: Log) -> None:
     await commit(pool, log.events)
 
@@ -207,6 +209,7 @@ async def test_two_rebuilds_of_one_version_cannot_both_write(pool: "Pool[Any]", 
     assert await engine.digest(pool, V2) == await live_digest(pool, log)
 
 
+@pytest.mark.invariant("I5")
 async def test_killed_anywhere_it_goes_on_to_the_digest_of_one_that_was_not(pool: "Pool[Any]", database: str) -> None:
     """kill -9 before, right after and long after a write, and between the transactions of one."""
     await relayed.commit(pool, 20_000)
@@ -224,6 +227,7 @@ async def test_killed_anywhere_it_goes_on_to_the_digest_of_one_that_was_not(pool
     assert await pool.fetchval(f"select sum(doc_version) from {V2.table}") == 20_000
 
 
+@pytest.mark.invariant("I5")
 async def test_a_rebuilt_version_that_is_live_goes_on_with_what_is_delivered(pool: "Pool[Any]", log: Log) -> None:
     await live_digest(pool, log)
     await commit(pool, log.events)
@@ -270,6 +274,7 @@ async def test_what_differs_after_a_cut_over_is_journalled(pool: "Pool[Any]", lo
     assert (row.payload["worker_id"], row.payload["adapter"]) == ("w3", "x")
 
 
+@pytest.mark.invariant("I5")
 async def test_a_cut_over_under_load_loses_and_repeats_nothing(pool: "Pool[Any]") -> None:
     """A projector applies one delivery after another while the version under it changes."""
     log = written(700)
