@@ -4,7 +4,6 @@ import asyncio
 import getpass
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +17,7 @@ from processors.quarantine import Parked, Releases, parked
 from processors.sources import LogSource
 from producers.eventlog.reader import LogReader
 from readmodels.catalogue import VIEWS
-from readmodels.engine import Failure, LogBehind, View, skips
+from readmodels.engine import Failure, LogBehind, View, skips, versions
 from readmodels.engine.quarantine import NotParked
 from readmodels.engine.skips import Decision, Skip
 from schemas.times import iso6
@@ -113,10 +112,8 @@ async def _release(settings: Settings, position: int | None, view: str | None, r
 async def _releases(settings: Settings, pool: Any, wanted: set[tuple[str, int]]) -> dict[tuple[str, int], Releases]:
     if unknown := {name for name, _ in wanted} - VIEWS.keys():
         raise StackError(f"this release has no view {unknown.pop()}: retry with the one that has")
-    return {
-        (name, version): await _releases_of(settings, pool, replace(VIEWS[name], version=version))
-        for name, version in wanted
-    }
+    known = {(view.name, view.version): view for name, _ in wanted for view in await versions.told(pool, VIEWS[name])}
+    return {key: await _releases_of(settings, pool, known[key]) for key in wanted}
 
 
 async def _releases_of(settings: Settings, pool: Any, view: View[Any]) -> Releases:

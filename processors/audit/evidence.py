@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from producers.eventlog.commands import Decider
 from producers.eventlog.reader import recorded
-from readmodels.engine import View, skips
+from readmodels.engine import View, live, skips
 from readmodels.engine.views import Key
 from schemas import names, sql_files
 from schemas.events import Recorded
@@ -134,7 +134,7 @@ class Snapshot:
         return [Epoch(*row) for row in await self._connection.fetch(SQL["epochs"])]
 
     async def reach(self, noun: Noun) -> Reach:
-        view = noun.view
+        view = await self._live(noun.view)
         published = await self._connection.fetch(SQL["published"], noun.topic)
         projected = await self._connection.fetch(SQL["checkpoints"], view.name, view.version, noun.generation)
         return Reach(_positions(published), _positions(projected))
@@ -156,10 +156,14 @@ class Snapshot:
         return await skips.positions(self._connection, view.name, 0, await self.head())
 
     async def documents(self, view: View[Any], keys: Sequence[Key]) -> dict[Key, DocumentRow]:
+        view = await self._live(view)
         statement = SQL["documents"].replace("<documents>", view.table)
         owners, doc_keys = [owner for owner, _ in keys], [doc_key for _, doc_key in keys]
         rows = await self._connection.fetch(statement, owners, doc_keys, view.name, view.version, view.feeds)
         return {row.key: row for row in (DocumentRow(*row) for row in rows)}
+
+    async def _live(self, view: View[Any]) -> View[Any]:
+        return await live(self._connection, view) or view
 
     async def journal(self, topic: str, after: int) -> Journal:
         """What is wrong among the rows of the events above a position."""

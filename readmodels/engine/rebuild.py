@@ -115,6 +115,7 @@ class _Run(Generic[D]):
     written: dict[int, int]
     reached: dict[int, int]
     broken: set[Key]
+    marked: set[Key]
     all_in_memory: bool
     rows: dict[Key, Row[D]] = field(default_factory=dict)
     folded: dict[int, Folded[D]] = field(default_factory=dict)
@@ -131,7 +132,9 @@ class _Run(Generic[D]):
         view = target.view
         at = await checkpoints(pool, view, target.generation)
         broken = await versions.broken(pool, view)
-        return cls(pool, target, source, events_a_write, at, dict(at), broken, all_in_memory=not any(at.values()))
+        return cls(
+            pool, target, source, events_a_write, at, dict(at), broken, {*broken}, all_in_memory=not any(at.values())
+        )
 
     async def take(self, page: Page) -> None:
         for partition, deliveries in page.deliveries.items():
@@ -160,9 +163,10 @@ class _Run(Generic[D]):
         if not moves:
             return
         async with self.pool.acquire() as connection:
-            written = await write(connection, self.target.view, self.target.generation, moves, folded)
+            written = await write(connection, self.target.view, self.target.generation, moves, folded, self.marked)
         if not written.ok:
             raise RebuildRefused(f"somebody else writes {self.target.view.table}")
+        self.marked.update(folded.failures)
         self.written |= {partition: move.position for partition, move in moves.items()}
 
     def progress(self) -> Progress:

@@ -47,6 +47,12 @@ async def existing(pool: "asyncpg.Pool[Any]", view: View[D]) -> list[View[D]]:
     return [replace(view, version=row["version"]) for row in await pool.fetch(SQL["existing"], view.name)]
 
 
+async def told(pool: "asyncpg.Pool[Any]", view: View[D]) -> list[View[D]]:
+    """Every version; only the live one feeds the journal."""
+    kept = await live(pool, view)
+    return [version if version == kept else replace(version, feeds=None) for version in await existing(pool, view)]
+
+
 async def begin(pool: "asyncpg.Pool[Any]", view: View[Any], generation: int, partitions: Iterable[int]) -> None:
     """Make a version beside the live one, silent and at the log's beginning; one that is there stays as it is."""
     async with pool.acquire() as connection, connection.transaction():
