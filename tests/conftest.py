@@ -57,11 +57,14 @@ def kafka(kafka_broker: Broker) -> Kafka:
     return Kafka(kafka_broker.bootstrap, f"t{uuid.uuid4().hex[:8]}.")
 
 
+KAFKA_FIXTURES = {"kafka", "kafka_broker"}
+
+
 @pytest.fixture(autouse=True)
 def _forgotten_connections(request: pytest.FixtureRequest) -> Iterator[None]:
-    """aiokafka leaves a connection unclosed when it is cancelled while it opens one; that is no test's failure."""
+    """What a test of Kafka has left open is not told of a later one."""
     yield
-    if {"kafka", "kafka_broker"} & set(request.fixturenames):
+    if KAFKA_FIXTURES & set(request.fixturenames):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             gc.collect()
@@ -79,8 +82,14 @@ def redis_url(redis_server: Redis) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow lanes come last, file by file."""
+    """Slow lanes come last, file by file.
+
+    aiokafka leaves a connection unclosed when it is cancelled while it opens one; that is no test's failure.
+    """
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    for item in items:
+        if KAFKA_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
 
 
 class SlowLanes:
