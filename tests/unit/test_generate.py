@@ -51,7 +51,7 @@ def generate(root: Path) -> None:
 
 
 def add_paused(root: Path) -> None:
-    rewrite(root / EVENTS, "worker_stopped = 14;", "worker_stopped = 14;\nWorkerPaused worker_paused = 15;")
+    rewrite(root / EVENTS, "answered = 22;", "answered = 22;\nWorkerPaused worker_paused = 99;")
     (root / EVENTS).write_text((root / EVENTS).read_text() + PAUSED)
 
 
@@ -127,7 +127,7 @@ def test_a_type_that_no_event_has_had_is_refused(root: Path, kind: str) -> None:
 def test_an_event_that_no_topic_carries_is_refused(root: Path) -> None:
     """Or the relay would find out, with the event already in the log."""
     add_paused(root)
-    rewrite(root / EVENTS, "WorkerPaused worker_paused = 15;", "")
+    rewrite(root / EVENTS, "WorkerPaused worker_paused = 99;", "")
     with pytest.raises(NotInTheLog, match="WorkerPaused: an event that is not in the payload of WorkerEvent"):
         outputs.outputs(root)
 
@@ -137,9 +137,9 @@ def test_a_changed_schema_gets_the_next_id_and_nothing_else_moves(root: Path) ->
     add_paused(root)
     generate(root)
     assert releases.unreleased(root) == ["oa.workers-value"]
-    assert releases.release(root) == ["oa.workers-value version 2 has the id 2"]
-    assert entries(root)[:1] == before
-    assert entries(root)[1]["schema"] == "released/oa.workers-value.2.avsc"
+    assert releases.release(root) == ["oa.workers-value version 3 has the id 3"]
+    assert entries(root)[:-1] == before
+    assert entries(root)[-1]["schema"] == "released/oa.workers-value.3.avsc"
     assert (root / "schemas" / "released" / "oa.workers-value.1.avsc").read_bytes() == released
     assert releases.unreleased(root) == []
     assert "WorkerPaused" in (root / "proto/baseline/openagents/workers/v1/events.proto").read_text()

@@ -2,18 +2,34 @@
 
 from openagents.workers.v1.events_pb2 import (
     OpenPayload,
+    WorkerApprovalAnswered,
+    WorkerApprovalRequested,
+    WorkerError,
     WorkerEvent,
+    WorkerLimitsSet,
+    WorkerMessageClaimed,
+    WorkerMessageExpired,
+    WorkerRequestClaimed,
     WorkerRequestReceived,
     WorkerResponse,
     WorkerStarted,
     WorkerStopped,
+    WorkerTurnUsage,
 )
 
 __all__ = [
     "OpenPayload",
+    "WorkerApprovalAnswered",
+    "WorkerApprovalRequested",
+    "WorkerError",
     "WorkerEvent",
+    "WorkerLimitsSet",
+    "WorkerMessageClaimed",
+    "WorkerMessageExpired",
+    "WorkerRequestClaimed",
     "WorkerRequestReceived",
     "WorkerResponse",
     "WorkerStarted",
     "WorkerStopped",
+    "WorkerTurnUsage",
 ]

@@ -27,7 +27,7 @@ from google.protobuf import wrappers_pb2 as google_dot_protobuf_dot_wrappers__pb
 from openagents.log.v1 import options_pb2 as openagents_dot_log_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"openagents/workers/v1/events.proto\x12\x15openagents.workers.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1fopenagents/log/v1/options.proto\"\xa3\x04\n\x0bWorkerEvent\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06stream\x18\x03 \x01(\t\x12\x0b\n\x03seq\x18\x04 \x01(\x03\x12\x0c\n\x04type\x18\x05 \x01(\t\x12\x0f\n\x07version\x18\x06 \x01(\x05\x12\r\n\x05owner\x18\x07 \x01(\t\x12/\n\x0brecorded_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64igest\x18\t \x01(\x0c\x12:\n\x0copen_payload\x18\n \x01(\x0b\x32\".openagents.workers.v1.OpenPayloadH\x00\x12>\n\x0eworker_started\x18\x0b \x01(\x0b\x32$.openagents.workers.v1.WorkerStartedH\x00\x12O\n\x17worker_request_received\x18\x0c \x01(\x0b\x32,.openagents.workers.v1.WorkerRequestReceivedH\x00\x12@\n\x0fworker_response\x18\r \x01(\x0b\x32%.openagents.workers.v1.WorkerResponseH\x00\x12>\n\x0eworker_stopped\x18\x0e \x01(\x0b\x32$.openagents.workers.v1.WorkerStoppedH\x00:\x0e\x92\xb5\x18\noa.workersB\t\n\x07payload\"\x1b\n\x0bOpenPayload\x12\x0c\n\x04json\x18\x01 \x01(\t\"\xeb\x01\n\rWorkerStarted\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x61pter\x18\x02 \x01(\t\x12\x33\n\rworkspace_ref\x18\x03 \x01(\x0b\x32\x1c.google.protobuf.StringValue\x12\x34\n\x0e\x63odex_home_ref\x18\x04 \x01(\x0b\x32\x1c.google.protobuf.StringValue\x12\x16\n\x08metadata\x18\x05 \x01(\tB\x04\x98\xb5\x18\x01\x12\x13\n\x06reason\x18\x06 \x01(\tH\x00\x88\x01\x01:\x16\x8a\xb5\x18\x12\n\x0eworker.started\x10\x01\x42\t\n\x07_reason\"\x82\x01\n\x15WorkerRequestReceived\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x19\n\x06params\x18\x03 \x01(\tB\x04\x98\xb5\x18\x02H\x00\x88\x01\x01:\x1f\x8a\xb5\x18\x1b\n\x17worker.request.received\x10\x01\x42\t\n\x07_params\"U\n\x0eWorkerResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x16\n\x08response\x18\x02 \x01(\tB\x04\x98\xb5\x18\x01:\x17\x8a\xb5\x18\x13\n\x0fworker.response\x10\x01\"7\n\rWorkerStopped\x12\x0e\n\x06reason\x18\x01 \x01(\t:\x16\x8a\xb5\x18\x12\n\x0eworker.stopped\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"openagents/workers/v1/events.proto\x12\x15openagents.workers.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1fopenagents/log/v1/options.proto\"\xfe\x08\n\x0bWorkerEvent\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06stream\x18\x03 \x01(\t\x12\x0b\n\x03seq\x18\x04 \x01(\x03\x12\x0c\n\x04type\x18\x05 \x01(\t\x12\x0f\n\x07version\x18\x06 \x01(\x05\x12\r\n\x05owner\x18\x07 \x01(\t\x12/\n\x0brecorded_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64igest\x18\t \x01(\x0c\x12:\n\x0copen_payload\x18\n \x01(\x0b\x32\".openagents.workers.v1.OpenPayloadH\x00\x12>\n\x0eworker_started\x18\x0b \x01(\x0b\x32$.openagents.workers.v1.WorkerStartedH\x00\x12O\n\x17worker_request_received\x18\x0c \x01(\x0b\x32,.openagents.workers.v1.WorkerRequestReceivedH\x00\x12@\n\x0fworker_response\x18\r \x01(\x0b\x32%.openagents.workers.v1.WorkerResponseH\x00\x12>\n\x0eworker_stopped\x18\x0e \x01(\x0b\x32$.openagents.workers.v1.WorkerStoppedH\x00\x12:\n\x0cworker_error\x18\x0f \x01(\x0b\x32\".openagents.workers.v1.WorkerErrorH\x00\x12M\n\x16worker_request_claimed\x18\x10 \x01(\x0b\x32+.openagents.workers.v1.WorkerRequestClaimedH\x00\x12M\n\x16worker_message_claimed\x18\x11 \x01(\x0b\x32+.openagents.workers.v1.WorkerMessageClaimedH\x00\x12M\n\x16worker_message_expired\x18\x12 \x01(\x0b\x32+.openagents.workers.v1.WorkerMessageExpiredH\x00\x12\x43\n\x11worker_turn_usage\x18\x13 \x01(\x0b\x32&.openagents.workers.v1.WorkerTurnUsageH\x00\x12\x43\n\x11worker_limits_set\x18\x14 \x01(\x0b\x32&.openagents.workers.v1.WorkerLimitsSetH\x00\x12S\n\x19worker_approval_requested\x18\x15 \x01(\x0b\x32..openagents.workers.v1.WorkerApprovalRequestedH\x00\x12Q\n\x18worker_approval_answered\x18\x16 \x01(\x0b\x32-.openagents.workers.v1.WorkerApprovalAnsweredH\x00:\x0e\x92\xb5\x18\noa.workersB\t\n\x07payload\"\x1b\n\x0bOpenPayload\x12\x0c\n\x04json\x18\x01 \x01(\t\"\xeb\x01\n\rWorkerStarted\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x61pter\x18\x02 \x01(\t\x12\x33\n\rworkspace_ref\x18\x03 \x01(\x0b\x32\x1c.google.protobuf.StringValue\x12\x34\n\x0e\x63odex_home_ref\x18\x04 \x01(\x0b\x32\x1c.google.protobuf.StringValue\x12\x16\n\x08metadata\x18\x05 \x01(\tB\x04\x98\xb5\x18\x01\x12\x13\n\x06reason\x18\x06 \x01(\tH\x00\x88\x01\x01:\x16\x8a\xb5\x18\x12\n\x0eworker.started\x10\x01\x42\t\n\x07_reason\"\xd8\x01\n\x15WorkerRequestReceived\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x19\n\x06params\x18\x03 \x01(\tB\x04\x98\xb5\x18\x02H\x00\x88\x01\x01\x12\x15\n\x08\x64\x65\x61\x64line\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x1f\n\x0crequested_by\x18\x05 \x01(\tB\x04\x98\xb5\x18\x01H\x02\x88\x01\x01:\x1f\x8a\xb5\x18\x1b\n\x17worker.request.received\x10\x01\x42\t\n\x07_paramsB\x0b\n\t_deadlineB\x0f\n\r_requested_by\"U\n\x0eWorkerResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x16\n\x08response\x18\x02 \x01(\tB\x04\x98\xb5\x18\x01:\x17\x8a\xb5\x18\x13\n\x0fworker.response\x10\x01\"7\n\rWorkerStopped\x12\x0e\n\x06reason\x18\x01 \x01(\t:\x16\x8a\xb5\x18\x12\n\x0eworker.stopped\x10\x01\"O\n\x0bWorkerError\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x16\n\x08response\x18\x02 \x01(\tB\x04\x98\xb5\x18\x01:\x14\x8a\xb5\x18\x10\n\x0cworker.error\x10\x01\"o\n\x14WorkerRequestClaimed\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08\x63laim_id\x18\x02 \x01(\t\x12\x11\n\tdaemon_id\x18\x03 \x01(\t:\x1e\x8a\xb5\x18\x1a\n\x16worker.request.claimed\x10\x01\"|\n\x14WorkerMessageClaimed\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x03\x12\x10\n\x08\x63laim_id\x18\x03 \x01(\t\x12\x11\n\tdaemon_id\x18\x04 \x01(\t:\x1e\x8a\xb5\x18\x1a\n\x16worker.message.claimed\x10\x01\"J\n\x14WorkerMessageExpired\x12\x12\n\nmessage_id\x18\x01 \x01(\t:\x1e\x8a\xb5\x18\x1a\n\x16worker.message.expired\x10\x01\"\x80\x02\n\x0fWorkerTurnUsage\x12\x11\n\tthread_id\x18\x01 \x01(\t\x12\x0f\n\x07turn_id\x18\x02 \x01(\t\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\x14\n\x0cinput_tokens\x18\x04 \x01(\x03\x12\x1b\n\x13\x63\x61\x63hed_input_tokens\x18\x05 \x01(\x03\x12\x15\n\routput_tokens\x18\x06 \x01(\x03\x12\x1f\n\x17reasoning_output_tokens\x18\x07 \x01(\x03\x12\x14\n\x0ctotal_tokens\x18\x08 \x01(\x03\x12\x12\n\x05model\x18\t \x01(\tH\x00\x88\x01\x01:\x19\x8a\xb5\x18\x15\n\x11worker.turn.usage\x10\x01\x42\x08\n\x06_model\"\xa4\x01\n\x0fWorkerLimitsSet\x12\x18\n\x0bturn_tokens\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nday_tokens\x18\x02 \x01(\x03H\x01\x88\x01\x01\x12\x19\n\x06set_by\x18\x03 \x01(\tB\x04\x98\xb5\x18\x01H\x02\x88\x01\x01:\x19\x8a\xb5\x18\x15\n\x11worker.limits.set\x10\x01\x42\x0e\n\x0c_turn_tokensB\r\n\x0b_day_tokensB\t\n\x07_set_by\"\xc3\x02\n\x17WorkerApprovalRequested\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x11\n\tthread_id\x18\x03 \x01(\t\x12\x0f\n\x07turn_id\x18\x04 \x01(\t\x12\x0f\n\x07item_id\x18\x05 \x01(\t\x12\x15\n\x07\x63hoices\x18\x06 \x01(\tB\x04\x98\xb5\x18\x02\x12\x12\n\nexpires_at\x18\x07 \x01(\t\x12\x14\n\x07\x63ommand\x18\x08 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x03\x63wd\x18\t \x01(\tH\x01\x88\x01\x01\x12\x13\n\x06reason\x18\n \x01(\tH\x02\x88\x01\x01\x12\x1a\n\x07\x63hanges\x18\x0b \x01(\tB\x04\x98\xb5\x18\x02H\x03\x88\x01\x01:!\x8a\xb5\x18\x1d\n\x19worker.approval.requested\x10\x01\x42\n\n\x08_commandB\x06\n\x04_cwdB\t\n\x07_reasonB\n\n\x08_changes\"\xc8\x01\n\x16WorkerApprovalAnswered\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12\x10\n\x08\x64\x65\x63ision\x18\x02 \x01(\t\x12\r\n\x05\x63\x61use\x18\x03 \x01(\t\x12\x1e\n\x0b\x61nswered_by\x18\x04 \x01(\tB\x04\x98\xb5\x18\x01H\x00\x88\x01\x01\x12\x17\n\nrequest_id\x18\x05 \x01(\tH\x01\x88\x01\x01: \x8a\xb5\x18\x1c\n\x18worker.approval.answered\x10\x01\x42\x0e\n\x0c_answered_byB\r\n\x0b_request_idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WORKERSTARTED']._serialized_options = b'\212\265\030\022\n\016worker.started\020\001'
   _globals['_WORKERREQUESTRECEIVED'].fields_by_name['params']._loaded_options = None
   _globals['_WORKERREQUESTRECEIVED'].fields_by_name['params']._serialized_options = b'\230\265\030\002'
+  _globals['_WORKERREQUESTRECEIVED'].fields_by_name['requested_by']._loaded_options = None
+  _globals['_WORKERREQUESTRECEIVED'].fields_by_name['requested_by']._serialized_options = b'\230\265\030\001'
   _globals['_WORKERREQUESTRECEIVED']._loaded_options = None
   _globals['_WORKERREQUESTRECEIVED']._serialized_options = b'\212\265\030\033\n\027worker.request.received\020\001'
   _globals['_WORKERRESPONSE'].fields_by_name['response']._loaded_options = None
@@ -50,16 +52,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WORKERRESPONSE']._serialized_options = b'\212\265\030\023\n\017worker.response\020\001'
   _globals['_WORKERSTOPPED']._loaded_options = None
   _globals['_WORKERSTOPPED']._serialized_options = b'\212\265\030\022\n\016worker.stopped\020\001'
+  _globals['_WORKERERROR'].fields_by_name['response']._loaded_options = None
+  _globals['_WORKERERROR'].fields_by_name['response']._serialized_options = b'\230\265\030\001'
+  _globals['_WORKERERROR']._loaded_options = None
+  _globals['_WORKERERROR']._serialized_options = b'\212\265\030\020\n\014worker.error\020\001'
+  _globals['_WORKERREQUESTCLAIMED']._loaded_options = None
+  _globals['_WORKERREQUESTCLAIMED']._serialized_options = b'\212\265\030\032\n\026worker.request.claimed\020\001'
+  _globals['_WORKERMESSAGECLAIMED']._loaded_options = None
+  _globals['_WORKERMESSAGECLAIMED']._serialized_options = b'\212\265\030\032\n\026worker.message.claimed\020\001'
+  _globals['_WORKERMESSAGEEXPIRED']._loaded_options = None
+  _globals['_WORKERMESSAGEEXPIRED']._serialized_options = b'\212\265\030\032\n\026worker.message.expired\020\001'
+  _globals['_WORKERTURNUSAGE']._loaded_options = None
+  _globals['_WORKERTURNUSAGE']._serialized_options = b'\212\265\030\025\n\021worker.turn.usage\020\001'
+  _globals['_WORKERLIMITSSET'].fields_by_name['set_by']._loaded_options = None
+  _globals['_WORKERLIMITSSET'].fields_by_name['set_by']._serialized_options = b'\230\265\030\001'
+  _globals['_WORKERLIMITSSET']._loaded_options = None
+  _globals['_WORKERLIMITSSET']._serialized_options = b'\212\265\030\025\n\021worker.limits.set\020\001'
+  _globals['_WORKERAPPROVALREQUESTED'].fields_by_name['choices']._loaded_options = None
+  _globals['_WORKERAPPROVALREQUESTED'].fields_by_name['choices']._serialized_options = b'\230\265\030\002'
+  _globals['_WORKERAPPROVALREQUESTED'].fields_by_name['changes']._loaded_options = None
+  _globals['_WORKERAPPROVALREQUESTED'].fields_by_name['changes']._serialized_options = b'\230\265\030\002'
+  _globals['_WORKERAPPROVALREQUESTED']._loaded_options = None
+  _globals['_WORKERAPPROVALREQUESTED']._serialized_options = b'\212\265\030\035\n\031worker.approval.requested\020\001'
+  _globals['_WORKERAPPROVALANSWERED'].fields_by_name['answered_by']._loaded_options = None
+  _globals['_WORKERAPPROVALANSWERED'].fields_by_name['answered_by']._serialized_options = b'\230\265\030\001'
+  _globals['_WORKERAPPROVALANSWERED']._loaded_options = None
+  _globals['_WORKERAPPROVALANSWERED']._serialized_options = b'\212\265\030\034\n\030worker.approval.answered\020\001'
   _globals['_WORKEREVENT']._serialized_start=160
-  _globals['_WORKEREVENT']._serialized_end=707
-  _globals['_OPENPAYLOAD']._serialized_start=709
-  _globals['_OPENPAYLOAD']._serialized_end=736
-  _globals['_WORKERSTARTED']._serialized_start=739
-  _globals['_WORKERSTARTED']._serialized_end=974
-  _globals['_WORKERREQUESTRECEIVED']._serialized_start=977
-  _globals['_WORKERREQUESTRECEIVED']._serialized_end=1107
-  _globals['_WORKERRESPONSE']._serialized_start=1109
-  _globals['_WORKERRESPONSE']._serialized_end=1194
-  _globals['_WORKERSTOPPED']._serialized_start=1196
-  _globals['_WORKERSTOPPED']._serialized_end=1251
+  _globals['_WORKEREVENT']._serialized_end=1310
+  _globals['_OPENPAYLOAD']._serialized_start=1312
+  _globals['_OPENPAYLOAD']._serialized_end=1339
+  _globals['_WORKERSTARTED']._serialized_start=1342
+  _globals['_WORKERSTARTED']._serialized_end=1577
+  _globals['_WORKERREQUESTRECEIVED']._serialized_start=1580
+  _globals['_WORKERREQUESTRECEIVED']._serialized_end=1796
+  _globals['_WORKERRESPONSE']._serialized_start=1798
+  _globals['_WORKERRESPONSE']._serialized_end=1883
+  _globals['_WORKERSTOPPED']._serialized_start=1885
+  _globals['_WORKERSTOPPED']._serialized_end=1940
+  _globals['_WORKERERROR']._serialized_start=1942
+  _globals['_WORKERERROR']._serialized_end=2021
+  _globals['_WORKERREQUESTCLAIMED']._serialized_start=2023
+  _globals['_WORKERREQUESTCLAIMED']._serialized_end=2134
+  _globals['_WORKERMESSAGECLAIMED']._serialized_start=2136
+  _globals['_WORKERMESSAGECLAIMED']._serialized_end=2260
+  _globals['_WORKERMESSAGEEXPIRED']._serialized_start=2262
+  _globals['_WORKERMESSAGEEXPIRED']._serialized_end=2336
+  _globals['_WORKERTURNUSAGE']._serialized_start=2339
+  _globals['_WORKERTURNUSAGE']._serialized_end=2595
+  _globals['_WORKERLIMITSSET']._serialized_start=2598
+  _globals['_WORKERLIMITSSET']._serialized_end=2762
+  _globals['_WORKERAPPROVALREQUESTED']._serialized_start=2765
+  _globals['_WORKERAPPROVALREQUESTED']._serialized_end=3088
+  _globals['_WORKERAPPROVALANSWERED']._serialized_start=3091
+  _globals['_WORKERAPPROVALANSWERED']._serialized_end=3291
 # @@protoc_insertion_point(module_scope)
