@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 from confluent_kafka import Consumer, Message
 from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -19,6 +20,7 @@ from producers.relay.settings import RelaySettings
 from schemas import names
 from schemas.events import Recorded
 from schemas.registry import newest
+from schemas.workers import EVENTS
 from tests import kcat, nodes
 from tests.conftest import Kafka
 from tests.integration.test_relay import running
@@ -26,7 +28,8 @@ from tests.nodes import Node
 from tests.relayed import until_relayed
 
 WORKERS = "/runtime/codex/workers"
-JSON_TEXT = ("metadata", "params", "response")
+JSON_TEXT = {name for event in EVENTS for name in event.json_fields}
+MAY_BE_ABSENT = {field.name for event in EVENTS for field in msgspec.structs.fields(event) if not field.required}
 KNOWN = {"worker.started": "WorkerStarted", "worker.request.received": "WorkerRequestReceived"}
 
 
@@ -93,7 +96,7 @@ def payload_of(value: dict[str, Any]) -> Any:
     record, fields = value["payload"]
     if record.endswith(".OpenPayload"):
         return json.loads(fields["json"])
-    present = {name: field for name, field in fields.items() if field is not None or name not in ("reason", "params")}
+    present = {name: field for name, field in fields.items() if field is not None or name not in MAY_BE_ABSENT}
     return {name: json.loads(field) if name in JSON_TEXT else field for name, field in present.items()}
 
 

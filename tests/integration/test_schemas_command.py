@@ -58,7 +58,7 @@ async def test_what_is_there_already_is_left_alone(fake: FakeRegistry, url: str,
     await run("push", url, "--data", str(tmp_path))
     fake.requests.clear()
     result = await run("push", url, "--data", str(tmp_path))
-    assert (result.exit_code, result.output) == (0, told("there  "))
+    assert (result.exit_code, result.output) == (0, told("there "))
     assert fake.requests == []
 
 
