@@ -15,6 +15,7 @@ from schemas.names import CONTROL_CHARACTERS, WORKER, worker_id_of
 from schemas.workers import (
     ERASED_START,
     WorkerErased,
+    WorkerLost,
     WorkerRequestReceived,
     WorkerResponse,
     WorkerStarted,
@@ -119,6 +120,11 @@ def evolve(worker: Worker | None, event: Recorded) -> Worker:
 DECIDER: Final[Decider[Worker, Command]] = Decider(
     kind=WORKER, state=Worker, state_version=1, decide=decide, evolve=evolve
 )
+
+
+def stand_in(seq: int) -> NewEvent:
+    """What a recovery writes where a lost event stood, so that nobody's cursor skips what comes next (ADR 11)."""
+    return OpenEvent(WorkerStarted.type, ERASED_START, WorkerStarted.version) if seq == 1 else WorkerLost()
 
 
 def _create(worker: Worker | None, command: CreateWorker) -> list[NewEvent]:

@@ -17,6 +17,7 @@ __all__ = [
     "EVENTS",
     "OPEN_PAYLOAD",
     "WorkerErased",
+    "WorkerLost",
     "WorkerRequestReceived",
     "WorkerResponse",
     "WorkerStarted",
@@ -28,6 +29,13 @@ class WorkerErased(KnownEvent, frozen=True):
     """What people wrote into the stream before this event is gone (ADR 12); has no fields, so no record on Kafka."""
 
     type: ClassVar[str] = "worker.erased"
+    version: ClassVar[int] = 1
+
+
+class WorkerLost(KnownEvent, frozen=True):
+    """Stands where an event stood that a recovery left out (ADR 11); has no fields, so no record on Kafka."""
+
+    type: ClassVar[str] = "worker.lost"
     version: ClassVar[int] = 1
 
 

@@ -1,6 +1,7 @@
 """`oa log recover`: after a restore or a failover, what was lost, and a new epoch above everything published."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
@@ -13,10 +14,11 @@ from ops.commands.projections import remake
 from ops.serving.relay import relay_settings
 from ops.settings import Settings, of_this_process
 from producers.eventlog import epochs
+from producers.eventlog.epochs import LostEnd
 from producers.eventlog.reader import Head, LogReader
 from producers.relay.recovery import Findings, Publication, publication
 from producers.relay.topics import delete_topics, topics_by_kind
-from producers.workers import DECIDER
+from producers.workers import DECIDER, stand_in
 
 if TYPE_CHECKING:
     import asyncpg
@@ -27,6 +29,7 @@ Discard = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 DECIDERS: Final = (DECIDER,)
+STAND_INS: Final = {DECIDER.kind: stand_in}
 PAGE: Final = 1000
 
 
@@ -69,9 +72,11 @@ async def _recover(settings: Settings, *, put_back: bool, ask: bool) -> None:
                 typer.confirm("Begin a new epoch?", abort=True)
             if put_back:
                 await _put_back(pool, published, prospect)
+            lost = await published.ends(above=prospect.kept)
+        await _begin(pool, prospect, lost)
         if prospect.lost:
             await delete_topics(relay, topics)
-        await _begin(pool, prospect)
+        await epochs.resume(pool)
         if prospect.lost:
             await remake(settings, pool)
 
@@ -84,11 +89,12 @@ async def _put_back(pool: "asyncpg.Pool[Any]", published: Publication, prospect:
                 await epochs.put_back(connection, events, DECIDERS)
 
 
-async def _begin(pool: "asyncpg.Pool[Any]", prospect: Prospect) -> None:
+async def _begin(pool: "asyncpg.Pool[Any]", prospect: Prospect, lost: Sequence[LostEnd]) -> None:
+    now = datetime.now(UTC)
     async with pool.acquire() as connection, connection.transaction():
-        number = await epochs.begin(connection, prospect.findings.highest, datetime.now(UTC))
-    first = (await LogReader(pool).head()).position + 1
-    screen.print(f"epoch {number} begins at position {first}; clients whose cursors were lost are told so")
+        number = await epochs.begin(connection, prospect.findings.highest, now)
+        await epochs.fill(connection, lost, DECIDERS, STAND_INS, now)
+    screen.print(f"epoch {number} begins; clients whose cursors were lost are told so")
 
 
 def _table(prospect: Prospect) -> Table:

@@ -4,14 +4,15 @@ Whoever finds that the log is behind what it has already seen suspends it: a wor
 anyway. A new epoch begins far above everything that was ever published, so no position is used twice.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from producers.eventlog.commands import NO_STREAM, Decider, StreamHead, dumps
 from producers.eventlog.log import head_of
-from schemas import sql_files
-from schemas.events import Recorded
+from schemas import hashing, sql_files
+from schemas.events import NewEvent, Recorded
 from schemas.history import Epoch, History
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any] | PoolConnectionProxy[Any]
 
 _SQL = sql_files.load(__file__)
+
+StandIn = Callable[[int], NewEvent]
+"""What is written at a seq whose event is lost."""
+
+_PAGE: Final = 1000
 
 MARGIN: Final = 1_000_000
 """How far above everything seen a new epoch begins: sockets may have been served what nobody else has written down."""
@@ -57,9 +63,9 @@ async def history(pool: "asyncpg.Pool[Any]") -> History:
 
 
 async def begin(connection: "Connection", above: int, at: datetime) -> int:
-    """Begin the next epoch above a position and lift the suspension, for the log and the journals; returns its number.
+    """Begin the next epoch above a position, for the log and the journals; returns its number.
 
-    Within the caller's transaction.
+    A suspended log stays so until `resume`. Within the caller's transaction.
     """
     position = await connection.fetchval(_SQL["lock"])
     epoch: int = await connection.fetchval(_SQL["begin"], max(above, position) + MARGIN, at)
@@ -79,6 +85,46 @@ async def put_back(connection: "Connection", events: Sequence[Recorded], decider
     await connection.execute(_SQL["put_back"], *_event_columns(events))
     await connection.execute(_SQL["put_back_streams"], *(list(column) for column in zip(*streams, strict=True)))
     await connection.execute(_SQL["put_back_head"], events[-1].position, position)
+
+
+async def resume(connection: "Connection | asyncpg.Pool[Any]") -> None:
+    """Lift the suspension: the epoch that has begun may be written."""
+    await connection.execute(_SQL["resume"])
+
+
+class LostEnd(NamedTuple):
+    """A stream whose end is lost: it was published through this seq."""
+
+    kind: str
+    stream: str
+    owner: str
+    seq: int
+
+
+async def fill(
+    connection: "Connection",
+    ends: Sequence[LostEnd],
+    deciders: Sequence[Decider[Any, Any]],
+    stand_ins: Mapping[str, StandIn],
+    at: datetime,
+) -> None:
+    """Give every lost event a stand-in at its seq, in the epoch that has begun; whoever saw the lost one reads on.
+
+    `stand_ins` by kind. Within the caller's transaction.
+    """
+    position = await connection.fetchval(_SQL["lock"])
+    seqs = {row["stream"]: row["seq"] for row in await connection.fetch(_SQL["streams"], [end.stream for end in ends])}
+    missing = ((end, seq) for end in ends for seq in range(seqs.get(end.stream, 0) + 1, end.seq + 1))
+    places = enumerate(missing, position + 1)
+    filling = (_stand_in(end, seq, stand_ins[end.kind](seq), place, at) for place, (end, seq) in places)
+    while page := list(itertools.islice(filling, _PAGE)):
+        await put_back(connection, page, deciders)
+
+
+def _stand_in(end: LostEnd, seq: int, event: NewEvent, position: int, at: datetime) -> Recorded:
+    payload = event.payload()
+    digest = hashing.digest(payload)
+    return Recorded(position, end.kind, end.stream, seq, event.type, event.version, end.owner, payload, digest, {}, at)
 
 
 async def _continued(

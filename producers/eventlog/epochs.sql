@@ -26,8 +26,11 @@ with begun as (
     insert into epochs (epoch, kept_through, began_after, began_at)
     select epoch + 1, position, $1, $2 from log_head returning epoch, began_after
 )
-update log_head set epoch = begun.epoch, position = begun.began_after, server = log_server(), suspended = null from begun
+update log_head set epoch = begun.epoch, position = begun.began_after, server = log_server() from begun
 returning begun.epoch
+
+-- name: resume
+update log_head set suspended = null
 
 -- name: begin_journals
 with moved as (

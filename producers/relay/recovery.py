@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from producers.eventlog.epochs import LostEnd
 from producers.eventlog.reader import Head, LogReader
 from producers.relay.topics import partitions_of
 from schemas import kafka_records
@@ -64,6 +65,15 @@ class Publication:
                 pending = []
         if pending:
             yield pending
+
+    async def ends(self, above: int) -> list[LostEnd]:
+        """How far each stream was published that has records above a position."""
+        last: dict[str, LostEnd] = {}
+        async for record in self._records():
+            event = kafka_records.event(record.value, record.headers)
+            if event.position > above:
+                last[event.stream] = LostEnd(event.kind, event.stream, event.owner, event.seq)
+        return list(last.values())
 
     async def _records(self) -> AsyncIterator[Record]:
         """All partitions' unknown records by ascending position."""

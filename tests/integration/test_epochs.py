@@ -15,7 +15,7 @@ from producers.eventlog import epochs
 from producers.eventlog.commands import Item
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
-from producers.workers import DECIDER, AppendEvent, CreateWorker
+from producers.workers import DECIDER, AppendEvent, CreateWorker, stand_in
 from readmodels.journal import JournalReader
 from schemas import names
 from schemas.events import Recorded
@@ -71,6 +71,8 @@ async def test_an_epoch_begins_far_above_what_was_seen(pool: Pool, log: EventLog
     async with pool.acquire() as connection, connection.transaction():
         assert await epochs.begin(connection, above=50, at=datetime.now(UTC)) == 2
     began_after = 50 + epochs.MARGIN
+    assert await LogReader(pool).head() == (2, began_after, "restored")
+    await epochs.resume(pool)
     assert await LogReader(pool).head() == (2, began_after, None)
     history = await epochs.history(pool)
     assert (history.epoch_of(3), history.epoch_of(began_after + 1)) == (1, 2)
@@ -130,6 +132,39 @@ async def test_a_stream_that_the_backup_did_not_have_is_put_back(pool: Pool, log
     await put_back(pool, lost)
     await write(log, 1)
     assert [event.seq for event in await LogReader(pool).read_stream(STREAM, 0, 10)] == [1, 2, 3, 4]
+
+
+async def fill(pool: Pool, *ends: epochs.LostEnd) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await epochs.begin(connection, above=5, at=datetime.now(UTC))
+        await epochs.fill(connection, ends, [DECIDER], {DECIDER.kind: stand_in}, datetime.now(UTC))
+    await epochs.resume(pool)
+
+
+@pytest.mark.invariant("I8")
+async def test_who_saw_lost_events_of_a_stream_reads_on_behind_their_stand_ins(
+    pool: Pool, log: EventLog, restored: list[Recorded]
+) -> None:
+    [*_, last] = restored
+    for _ in range(2):  # repeated after a crash: nothing is filled twice
+        await fill(pool, epochs.LostEnd(last.kind, STREAM, last.owner, last.seq))
+    told = await LogReader(pool).read_stream(STREAM, 2, 10)
+    assert [(event.seq, event.type, event.version) for event in told] == [(seq, "worker.lost", 1) for seq in (3, 4, 5)]
+    assert told[0].position == 5 + epochs.MARGIN + 1
+    await write(log, 1)
+    assert [event.seq for event in await LogReader(pool).read_stream(STREAM, last.seq, 10)] == [6]
+
+
+async def test_a_stream_that_is_lost_from_its_start_is_there_again(pool: Pool, log: EventLog) -> None:
+    lost = names.worker_stream("user:9", "desktopw:lost")
+    await fill(pool, epochs.LostEnd(names.WORKER, lost, "user:9", 3))
+    assert [event.type for event in await LogReader(pool).read_stream(lost, 0, 10)] == [
+        "worker.started",
+        "worker.lost",
+        "worker.lost",
+    ]
+    [outcome] = await log.execute(DECIDER, lost, "user:9", [Item(AppendEvent("worker.event", {}))])
+    assert outcome.seq == 4
 
 
 async def test_only_what_follows_without_a_gap_is_put_back(pool: Pool, restored: list[Recorded]) -> None:
