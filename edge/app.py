@@ -37,6 +37,7 @@ from edge.sync.live import LiveSync, sources
 from edge.sync.settings import SyncSettings
 from edge.sync.topics import TopicSource
 from edge.sync.websocket import UVICORN
+from edge.worker_answers import Answers
 from edge.workers import Workers, WorkerSettings
 from producers.eventlog import epochs
 from producers.eventlog.log import EventLog
@@ -134,7 +135,9 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     parts = auth_services(pool, settings.auth, outside.mailer, outside.counter, clock, random.SystemRandom())
     services = Services(
         *parts,
-        Workers(log, streams, functools.partial(projections, pool), settings.workers, clock),
+        Workers(
+            *(log, streams, functools.partial(projections, pool)), Answers(reader, tail, clock), settings.workers, clock
+        ),
         EventStreams(reader, tail, streams),
         EdgeHealth(log, reader, tail, journal_reader, journal_tail),
         Release(settings.release),

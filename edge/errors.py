@@ -8,7 +8,8 @@ Refused                 answered in the shape of the path it came by: public (ed
 ├── Denied              somebody, but not for this
 ├── TooManyAttempts     over a rate limit
 ├── NotInRegistry       what the registry API answers instead of a schema
-└── DatabaseLost        accounts or nonces cannot be read
+├── DatabaseLost        accounts or nonces cannot be read
+└── Draining            this node ends before the answer is there; another one gives it
 """
 
 from collections.abc import Mapping, Sequence
@@ -84,3 +85,11 @@ class NotInRegistry(Refused):
 class DatabaseLost(Refused):
     status = 503
     code = "internal_error"
+
+
+class Draining(Refused):
+    status = 503
+    code = "internal_error"
+
+    def __init__(self) -> None:
+        super().__init__("This node is going away; repeat the request with the same id.", {"retry-after": "1"})

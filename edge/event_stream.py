@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from starlette.responses import Response, StreamingResponse
@@ -56,27 +57,36 @@ async def follow(
 ) -> AsyncIterator[str]:
     """Frames of every event with `seq > after`, ascending, none missing and none twice, until `tail_ms` are over."""
     deadline = asyncio.get_running_loop().time() + tail_ms / 1000
-    with tail.follow(stream) as coming:
+    async with aclosing(committed(reader, tail, stream, after, deadline)) as pages:
+        async for events in pages:
+            yield "".join(map(encode, events))
+
+
+async def committed(
+    reader: LogReader, tail: LogTail, stream: str, after: int, deadline: float
+) -> AsyncGenerator[Sequence[Recorded], None]:
+    """The events themselves, until the loop's clock reaches `deadline` or this node follows no longer."""
+    with tail.follow(stream) as later:
         while True:
             while page := await reader.read_stream(stream, after, _PAGE):
                 after = page[-1].seq
-                yield "".join(map(encode, page))
-            async for event in _until(coming, deadline):
+                yield page
+            async for event in _until(later, deadline):
                 if event.seq == after + 1:
                     after = event.seq
-                    yield encode(event)
+                    yield [event]
                 elif event.seq > after:
                     break
             else:
                 return
 
 
-async def _until(coming: Coming, deadline: float) -> AsyncIterator[Recorded]:
+async def _until(later: Coming, deadline: float) -> AsyncIterator[Recorded]:
     loop = asyncio.get_running_loop()
     while (left_s := deadline - loop.time()) > 0:
         try:
             async with asyncio.timeout(left_s):
-                event = await coming.get()
+                event = await later.get()
         except TimeoutError:
             return
         if event is None:

@@ -114,7 +114,8 @@ def _refusal(path: str, error: Refused) -> Json:
 
 async def _rejected(_: Request, error: Rejection) -> Response:
     """The same on both APIs: what the runtime answered always reached the client untouched (edge §2.6)."""
-    return coded(413 if isinstance(error, TooLarge) else _STATUS[error.code], error.code, error.message)
+    more = {"details": [{"reason_code": error.reason_code}]} if error.reason_code else {}
+    return coded(413 if isinstance(error, TooLarge) else _STATUS[error.code], error.code, error.message, **more)
 
 
 async def _log_unavailable(request: Request, _: Exception) -> Response:

@@ -9,6 +9,7 @@ from edge.errors import Invalid, Issue
 from edge.requests import Fields, Identifier, Integer, Line, Nullable, OpaqueObject
 from edge.workers import DEFAULT_LIMIT, MAX_BATCH, NewEvent
 from producers.workers import AppendEvent, CreateWorker, SendRequest, StopWorker
+from schemas.events import Payload
 
 MAX_BATCH_BYTES = 1024 * 1024
 Ref = Annotated[Line, Field(max_length=255)]
@@ -87,9 +88,9 @@ class RequestFields(Fields):
 class RequestBody(Fields):
     request: RequestFields
 
-    def command(self) -> SendRequest:
+    def command(self, requested_by: Payload) -> SendRequest:
         request_id = self.request.request_id or f"req_{uuid.uuid4().hex}"
-        return SendRequest(request_id, self.request.method, self.request.params)
+        return SendRequest(request_id, self.request.method, self.request.params, requested_by)
 
 
 class SignedRequestBody(RequestBody):

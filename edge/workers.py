@@ -5,25 +5,35 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from producers.errors import Forbidden, InvalidRequest, NotFound
-from producers.eventlog.commands import Identity, IdentityKey, Item, Outcome
+import msgspec
+
+from edge import worker_identities
+from edge.worker_answers import Answers
+from edge.worker_documents import document, listed
+from producers import worker_events
+from producers.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from producers.eventlog.commands import Item, Outcome
 from producers.eventlog.log import EventLog
-from producers.eventlog.retention import EVENT_SCOPE
 from producers.eventlog.streams import Snapshot, StreamReader
 from producers.workers import (
+    ANSWERS,
     DECIDER,
+    NO_ANSWER,
     AppendEvent,
     Command,
     CreateWorker,
     SendRequest,
     StopWorker,
+    Undelivered,
+    Wake,
     Worker,
+    error_response,
 )
-from readmodels.workers import WorkerProjection, document_id
-from schemas import hashing
-from schemas.events import Payload
+from readmodels.workers import WorkerProjection
+from schemas.events import Payload, Recorded
 from schemas.names import CONTROL_CHARACTERS, worker_stream
 from schemas.times import iso6
+from schemas.workers import WorkerMessageClaimed, WorkerResponse
 
 DEFAULT_LIMIT = 50
 MAX_BATCH = 500
@@ -36,6 +46,7 @@ Projections = Callable[[str, Sequence[str]], Awaitable[Mapping[str, WorkerProjec
 @dataclass(frozen=True)
 class WorkerSettings:
     heartbeat_stale_after: timedelta = timedelta(seconds=120)
+    answer_within: timedelta = timedelta(seconds=15)
 
 
 class Call(NamedTuple):
@@ -45,6 +56,10 @@ class Call(NamedTuple):
     worker_id: str
     headers: Mapping[str, str] = {}
     size: int = 0
+
+    @property
+    def stream(self) -> str:
+        return worker_stream(self.owner, self.worker_id)
 
 
 class NewEvent(NamedTuple):
@@ -68,12 +83,14 @@ class Workers:
         log: EventLog,
         streams: StreamReader,
         projections: Projections,
+        answers: Answers,
         settings: WorkerSettings,
         clock: Callable[[], datetime],
     ) -> None:
         self._log = log
         self._streams = streams
         self._projections = projections
+        self._answers = answers
         self._settings = settings
         self._clock = clock
 
@@ -89,8 +106,9 @@ class Workers:
         return Answer(created, outcome.replayed)
 
     async def append(self, call: Call, command: AppendEvent) -> Answer:
-        [outcome] = await self._execute(call, [Item(command)])
-        [event] = outcome.events
+        identity = worker_identities.of_claim(call.stream, command.event_type, command.payload)
+        [outcome] = await self._execute(call, [Item(await self._looked_up(call, command), identity)])
+        event = await self._last(call, outcome)
         appended = {
             "worker_id": call.worker_id,
             "seq": event.seq,
@@ -98,11 +116,11 @@ class Workers:
             "payload": event.payload,
             "occurred_at": iso6(event.recorded_at),
         }
-        return Answer(appended, replayed=False)
+        return Answer(appended, outcome.replayed)
 
     async def append_batch(self, call: Call, events: Sequence[NewEvent]) -> Answer:
         """In order, all or none; `event_id` is the identity of an event for its worker (DEC-47)."""
-        outcomes = await self._execute(call, [_identified(call, event) for event in events])
+        outcomes = await self._execute(call, [await self._identified(call, event) for event in events])
         items = [
             {"event_id": event.event_id, "seq": outcome.seq, "idempotent_replay": outcome.replayed}
             for event, outcome in zip(events, outcomes, strict=True)
@@ -110,11 +128,23 @@ class Workers:
         return Answer({"worker_id": call.worker_id, "events": items}, all(item["idempotent_replay"] for item in items))
 
     async def request(self, call: Call, command: SendRequest) -> Answer:
-        """Every request is echoed (runtime §7.2)."""
-        [outcome] = await self._execute(call, [Item(command)])
-        response = outcome.events[-1].payload["response"]
-        answered = {"worker_id": call.worker_id, "request_id": command.request_id, "ok": True, "response": response}
-        return Answer(answered, replayed=False)
+        """Echoed, or answered by the daemon before the deadline (runtime §7.2, DEC-45); repeating attaches (DEC-46)."""
+        timed = msgspec.structs.replace(
+            command, answer_within=self._settings.answer_within, stale_after=self._settings.heartbeat_stale_after
+        )
+        is_relayed = (await self.existing(call)).state.accepts_requests
+        item = Item(timed, worker_identities.of_request(call.stream, timed) if is_relayed else None)
+        try:
+            [outcome] = await self._execute(call, [item])
+        except Undelivered as error:
+            response = error_response(command.request_id, error.error_code, error.message)
+            return _answered(call, command, response, ok=False)
+        last = await self._last(call, outcome)
+        answer = last if last.type in ANSWERS else await self._answer(call, last)
+        if answer is None or not answer.payload:
+            response = error_response(command.request_id, NO_ANSWER, "no answer before the deadline")
+            return _answered(call, command, response, ok=False)
+        return _answered(call, command, answer.payload["response"], ok=answer.type == WorkerResponse.type)
 
     async def stop(self, call: Call, command: StopWorker) -> Answer:
         [outcome] = await self._execute(call, [Item(command)])
@@ -136,24 +166,22 @@ class Workers:
         given = {field: value for field, value in where.items() if value is not None}
         found = await self._streams.newest(DECIDER, owner, given, limit)
         projections = await self._projections(owner, [snapshot.state.worker_id for snapshot in found])
-        return [
-            {**self._document(snapshot), "khala_projection": _lag(snapshot, projections.get(snapshot.state.worker_id))}
-            for snapshot in found
-        ]
+        return [listed(self._document(snapshot), projections.get(snapshot.state.worker_id)) for snapshot in found]
 
     async def existing(self, call: Call) -> Snapshot[Worker]:
         """The caller's worker; raises NotFound, or Forbidden when only somebody else has the id (DEC-44)."""
         _check_name("worker_id", call.worker_id)
-        snapshot = await self._streams.get(DECIDER, worker_stream(call.owner, call.worker_id))
+        snapshot = await self._streams.get(DECIDER, call.stream)
         if snapshot is None:
             raise await self._absence(call)
         return snapshot
 
     async def _execute(self, call: Call, items: Sequence[Item[Command]]) -> Sequence[Outcome[Worker]]:
         _check_name("worker_id", call.worker_id)
-        stream = worker_stream(call.owner, call.worker_id)
         try:
-            return await self._log.execute(DECIDER, stream, call.owner, items, headers=call.headers, size=call.size)
+            return await self._log.execute(
+                DECIDER, call.stream, call.owner, items, headers=call.headers, size=call.size
+            )
         except NotFound as error:
             raise await self._absence(call) from error
 
@@ -162,27 +190,38 @@ class Workers:
             return Forbidden("the worker belongs to somebody else")
         return NotFound("no such worker")
 
+    async def _answer(self, call: Call, request: Recorded) -> Recorded | None:
+        """At the deadline whoever waits writes what nobody else wrote (ADR 13)."""
+        if answer := await self._answers.by_deadline(request):
+            return answer
+        await self._execute(call, [Item(Wake())])
+        return await self._answers.so_far(request)
+
+    async def _identified(self, call: Call, event: NewEvent) -> Item[Command]:
+        command = await self._looked_up(call, AppendEvent(event.event_type, event.payload))
+        return Item(command, worker_identities.of_event(call.stream, *event))
+
+    async def _looked_up(self, call: Call, command: AppendEvent) -> AppendEvent:
+        """A claim of a message, with what its sender said about time: the state forgets messages that have expired."""
+        seq = command.payload.get("seq")
+        if command.event_type != WorkerMessageClaimed.type or type(seq) is not int or not 0 < seq < 2**63:
+            return command
+        _check_name("worker_id", call.worker_id)
+        message = await self._answers.event(call.stream, seq)
+        expires = message is not None and worker_events.expiring(message.type, message.payload, seq) is not None
+        return msgspec.structs.replace(command, expires=expires)
+
+    async def _last(self, call: Call, outcome: Outcome[Worker]) -> Recorded:
+        """The event that a command ended with; of a replay the one of the first time."""
+        if outcome.events:
+            return outcome.events[-1]
+        event = await self._answers.event(call.stream, outcome.seq)
+        if event is None:
+            raise Conflict("what was answered first is not kept any more")
+        return event
+
     def _document(self, snapshot: Snapshot[Worker]) -> dict[str, Any]:
-        """Runtime §2.15, with the heartbeat classified as §7.4 says."""
-        worker = snapshot.state
-        age_ms = max(0, int((self._clock() - worker.last_heartbeat_at).total_seconds() * 1000))
-        stale_after_ms = int(self._settings.heartbeat_stale_after.total_seconds() * 1000)
-        return {
-            "worker_id": worker.worker_id,
-            "status": worker.status,
-            "latest_seq": snapshot.seq,
-            "workspace_ref": worker.workspace_ref,
-            "codex_home_ref": worker.codex_home_ref,
-            "adapter": worker.adapter,
-            "metadata": worker.metadata,
-            "started_at": iso6(worker.started_at),
-            "stopped_at": iso6(worker.stopped_at) if worker.stopped_at else None,
-            "updated_at": iso6(worker.updated_at),
-            "last_heartbeat_at": iso6(worker.last_heartbeat_at),
-            "heartbeat_age_ms": age_ms,
-            "heartbeat_stale_after_ms": stale_after_ms,
-            "heartbeat_state": _heartbeat_state(worker, age_ms, stale_after_ms),
-        }
+        return document(snapshot, self._clock(), self._settings.heartbeat_stale_after)
 
 
 def _check_name(field: str, text: str) -> None:
@@ -190,28 +229,6 @@ def _check_name(field: str, text: str) -> None:
         raise InvalidRequest(f"{field} must not contain control characters")
 
 
-def _heartbeat_state(worker: Worker, age_ms: int, stale_after_ms: int) -> str:
-    if worker.status in ("stopped", "failed"):
-        return worker.status
-    return "stale" if age_ms > stale_after_ms else "fresh"
-
-
-def _identified(call: Call, event: NewEvent) -> Item[Command]:
-    key = IdentityKey(EVENT_SCOPE + worker_stream(call.owner, call.worker_id), event.event_id)
-    fingerprint = hashing.digest([event.event_type, event.payload])
-    return Item(AppendEvent(event.event_type, event.payload), Identity(key, fingerprint))
-
-
-def _lag(snapshot: Snapshot[Worker], projection: WorkerProjection | None) -> dict[str, Any]:
-    """A complete object from the start: a partial one would make the whole list undecodable for iOS (edge §2.6)."""
-    seq = projection.last_runtime_seq if projection else 0
-    lag = max(snapshot.seq - seq, 0)
-    projected_at = projection.last_projected_at if projection else None
-    return {
-        "document_id": document_id(snapshot.state.worker_id),
-        "last_runtime_seq": seq,
-        "lag_events": lag,
-        "status": "lagging" if lag else "in_sync",
-        "projection_version": projection.projection_version if projection else "khala_summary_v1",
-        "last_projected_at": iso6(projected_at) if projected_at else None,
-    }
+def _answered(call: Call, command: SendRequest, response: Payload, *, ok: bool) -> Answer:
+    answered = {"worker_id": call.worker_id, "request_id": command.request_id, "ok": ok, "response": response}
+    return Answer(answered, replayed=False)

@@ -11,13 +11,14 @@ Rejection                    a caller can act on it; carries the contract's code
 
 
 class Rejection(Exception):
-    """Raised by `decide` and by the log; nothing was written."""
+    """Raised by `decide` and by the log; nothing was written. `reason_code` is for programs that act on it (ADR 13)."""
 
     code = "invalid_request"
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, reason_code: str | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self.reason_code = reason_code
 
 
 class InvalidRequest(Rejection):

@@ -6,22 +6,38 @@ from schemas.events import KnownEvent
 from schemas.workers_generated import (
     EVENTS,
     OPEN_PAYLOAD,
+    WorkerApprovalAnswered,
+    WorkerApprovalRequested,
+    WorkerError,
+    WorkerLimitsSet,
+    WorkerMessageClaimed,
+    WorkerMessageExpired,
+    WorkerRequestClaimed,
     WorkerRequestReceived,
     WorkerResponse,
     WorkerStarted,
     WorkerStopped,
+    WorkerTurnUsage,
 )
 
 __all__ = [
     "ERASED_START",
     "EVENTS",
     "OPEN_PAYLOAD",
+    "WorkerApprovalAnswered",
+    "WorkerApprovalRequested",
     "WorkerErased",
+    "WorkerError",
+    "WorkerLimitsSet",
     "WorkerLost",
+    "WorkerMessageClaimed",
+    "WorkerMessageExpired",
+    "WorkerRequestClaimed",
     "WorkerRequestReceived",
     "WorkerResponse",
     "WorkerStarted",
     "WorkerStopped",
+    "WorkerTurnUsage",
 ]
 
 

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from edge.auth.accounts import Caller
 from edge.auth.authentication import require_caller
 from edge.event_stream import DEFAULT_TAIL_MS, EventStreams, cursor_of
 from edge.requests import Fields, Integer, body_of, endpoints, query_of, read_body, service
@@ -18,6 +19,7 @@ from schemas.names import worker_stream
 
 _PATH = "/api/runtime/codex/workers"
 _MAX_POSITION = 2**63 - 1
+_MAX_CLIENT = 120
 
 
 class StreamQuery(Fields):
@@ -46,15 +48,19 @@ async def snapshot(request: Request) -> Response:
 
 
 async def send_request(request: Request) -> Response:
-    call = await _call(request)
-    command = (await body_of(request, RequestBody)).command()
+    caller = await require_caller(request)
+    client = request.headers.get("x-client", "").strip()[:_MAX_CLIENT] or None
+    requested_by = {"owner": caller.owner, "client": client, "token": caller.token_id}
+    command = (await body_of(request, RequestBody)).command(requested_by)
+    call = await _call_of(request, caller)
     return data((await service(request, Workers).request(call, command)).data)
 
 
 async def append(request: Request) -> Response:
     call = await _call(request)
     command = (await body_of(request, EventBody)).command()
-    return data((await service(request, Workers).append(call, command)).data, 202)
+    appended, replayed = await service(request, Workers).append(call, command)
+    return data(appended, 200 if replayed else 202)
 
 
 async def append_batch(request: Request) -> Response:
@@ -84,7 +90,10 @@ async def stream(request: Request) -> Response:
 
 
 async def _call(request: Request) -> Call:
-    caller = await require_caller(request)
+    return await _call_of(request, await require_caller(request))
+
+
+async def _call_of(request: Request, caller: Caller) -> Call:
     return Call(caller.owner, request.path_params["worker_id"], trace_headers(request), len(await read_body(request)))
 
 

@@ -51,14 +51,16 @@ async def snapshot(request: Request) -> Response:
 
 async def send_request(request: Request) -> Response:
     call = await _call(request, await signed(request))
-    command = (await body_of(request, SignedRequestBody)).command()
+    requested_by = {"owner": call.owner, "client": "signed", "token": None}
+    command = (await body_of(request, SignedRequestBody)).command(requested_by)
     return data((await service(request, Workers).request(call, command)).data)
 
 
 async def append(request: Request) -> Response:
     call = await _call(request, await signed(request))
     command = (await body_of(request, SignedEventBody)).command()
-    return data((await service(request, Workers).append(call, command)).data, 202)
+    appended, replayed = await service(request, Workers).append(call, command)
+    return data(appended, 200 if replayed else 202)
 
 
 async def append_batch(request: Request) -> Response:

@@ -9,6 +9,7 @@ import msgspec
 from producers.errors import IdentityConflict, Rejection, TooLarge
 from producers.eventlog.commands import (
     NO_STREAM,
+    Identity,
     IdentityKey,
     Item,
     Outcome,
@@ -163,16 +164,16 @@ class _Trial:
         if item.identity:
             remembered = self.commands.get(item.identity.key) or self._batch.remembered(item.identity.key)
             if remembered:
-                return self._replay(item.identity.fingerprint, remembered)
+                return self._replay(item.identity, remembered)
         recorded = self._append(item)
         if item.identity:
             self.commands[item.identity.key] = Remembered(item.identity.fingerprint, {"seq": self.seq})
         self.outcomes.append(Outcome(self.state, self.seq, recorded, replayed=not recorded))
         return None
 
-    def _replay(self, fingerprint: bytes, remembered: Remembered) -> None:
-        if remembered.fingerprint != fingerprint:
-            raise IdentityConflict("the same identity came with other content before")
+    def _replay(self, identity: Identity, remembered: Remembered) -> None:
+        if remembered.fingerprint != identity.fingerprint:
+            raise IdentityConflict("the same identity came with other content before", reason_code=identity.reason_code)
         self.outcomes.append(Outcome(self.state, remembered.answer["seq"], (), replayed=True))
 
     def _append(self, item: Item[Any]) -> tuple[Recorded, ...]:

@@ -36,10 +36,14 @@ class IdentityKey(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """An identity and the digest of the content it stands for; other content under the same key is a conflict."""
+    """An identity and the digest of the content it stands for; other content under the same key is a conflict.
+
+    `reason_code` is what that conflict is called, when a program has to know.
+    """
 
     key: IdentityKey
     fingerprint: bytes
+    reason_code: str | None = None
 
 
 class Remembered(NamedTuple):

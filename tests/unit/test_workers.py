@@ -1,6 +1,6 @@
 """The rules of workers, as pure functions (runtime §7; DEC-18, 31, 48, 51)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,16 +15,12 @@ from producers.workers import (
     StopWorker,
     Worker,
     decide,
-    evolve,
 )
-from schemas.events import NewEvent, OpenEvent, Recorded
-from schemas.names import worker_stream
+from schemas.events import OpenEvent
 from schemas.workers import WorkerErased, WorkerRequestReceived, WorkerResponse, WorkerStarted, WorkerStopped
+from tests.worker_histories import NOON, STARTED, given
 
-NOON = datetime(2026, 2, 20, 12, tzinfo=UTC)
-STREAM = worker_stream("user:41", "desktopw:demo")
 CREATE = CreateWorker("desktopw:demo")
-STARTED = WorkerStarted(status="running", adapter="in_memory", workspace_ref=None, codex_home_ref=None, metadata={})
 STOPPED = WorkerStopped(reason="stop_requested")
 HANDSHAKE = {
     "source": "autopilot-ios",
@@ -33,17 +29,6 @@ HANDSHAKE = {
     "device_id": "c1d2",
     "occurred_at": "2026-02-25T06:13:20Z",
 }
-
-
-def given(*events: NewEvent) -> Worker | None:
-    worker: Worker | None = None
-    for seq, event in enumerate(events, start=1):
-        recorded = Recorded(
-            *(seq, "worker", STREAM, seq, event.type, event.version, "user:41", event.payload(), b"", {}),
-            NOON + timedelta(seconds=seq),
-        )
-        worker = evolve(worker, recorded)
-    return worker
 
 
 def ingest(worker: Worker | None, event_type: str, payload: dict[str, Any]) -> dict[str, Any]:
