@@ -7,10 +7,13 @@ import httpx
 import pytest
 
 from ops.stub_model.app import build
-from ops.stub_model.turns import Json, respond
+from ops.stub_model.responses import Json
+from ops.stub_model.turns import respond
 
 EXEC_COMMAND = {"type": "function", "name": "exec_command", "parameters": {"properties": {"cmd": {"type": "string"}}}}
 SHELL = {"type": "function", "name": "shell", "parameters": {"properties": {"command": {"type": "array"}}}}
+TEXT_PATCH = {"type": "custom", "name": "apply_patch", "format": {"type": "grammar"}}
+JSON_PATCH = {"type": "function", "name": "apply_patch", "parameters": {"properties": {"input": {"type": "string"}}}}
 PLAN = {"type": "function", "name": "update_plan", "parameters": {"properties": {"plan": {"type": "array"}}}}
 
 
@@ -20,6 +23,10 @@ def said(text: str) -> Json:
 
 def printed(output: Any) -> Json:
     return {"type": "function_call_output", "call_id": "call_1", "output": output}
+
+
+def deltas(events: list[Json]) -> list[str]:
+    return [event["delta"] for event in events if event["type"] == "response.output_text.delta"]
 
 
 def answer(items: list[Json], tools: list[Json] | None = None) -> list[Json]:
@@ -66,9 +73,67 @@ def test_a_new_message_after_an_output_is_a_new_turn() -> None:
 
 def test_a_text_comes_in_several_deltas_that_add_up() -> None:
     events = answer([said("hello there")])
-    deltas = [event["delta"] for event in events if event["type"] == "response.output_text.delta"]
-    assert len(deltas) > 1
-    assert "".join(deltas) == text_of(events)
+    assert len(deltas(events)) > 1
+    assert "".join(deltas(events)) == text_of(events)
+
+
+PATCH = "*** Begin Patch\n*** Add File: a/b.txt\n+one\n+\n+  zwei\u2028Zeilen\n*** End Patch"
+
+
+@pytest.mark.parametrize(
+    ("tools", "kind", "argument", "value"),
+    [
+        ([EXEC_COMMAND, TEXT_PATCH], "custom_tool_call", None, PATCH),
+        ([EXEC_COMMAND, JSON_PATCH], "function_call", "input", PATCH),
+        ([PLAN, EXEC_COMMAND], "function_call", "cmd", f"apply_patch <<'END_OF_PATCH'\n{PATCH}\nEND_OF_PATCH"),
+    ],
+)
+def test_a_patch_goes_through_the_best_tool_that_the_request_offers(
+    tools: list[Json], kind: str, argument: str | None, value: str
+) -> None:
+    call = item_done(answer([said("patch: a/b.txt\none\n\n  zwei\u2028Zeilen\n")], tools))
+    assert call["type"] == kind
+    assert (json.loads(call["arguments"])[argument] if argument else call["input"]) == value
+
+
+def test_what_applying_a_patch_gave_becomes_the_answer() -> None:
+    done = {"type": "custom_tool_call_output", "call_id": "call_1", "output": "Success."}
+    assert "Success." in text_of(answer([said("patch: a\nb"), done], [TEXT_PATCH]))
+
+
+def test_a_warning_that_codex_adds_to_an_output_is_no_new_turn() -> None:
+    warned = said("Warning: apply_patch was requested via exec_command. Use the apply_patch tool instead.")
+    assert "Success." in text_of(answer([said("patch: a\nb"), printed("Success."), warned], [EXEC_COMMAND]))
+
+
+def spent(events: list[Json]) -> int:
+    usage = events[-1]["response"]["usage"]
+    assert usage["input_tokens"] + usage["output_tokens"] == usage["total_tokens"]
+    return int(usage["total_tokens"])
+
+
+def test_usage_costs_what_it_says_in_each_of_so_many_calls() -> None:
+    items, kinds = [said("usage: 701 x3")], []
+    for _ in range(3):
+        events = answer(items, [EXEC_COMMAND])
+        assert spent(events) == 701
+        kinds.append(item_done(events)["type"])
+        items.append(printed(""))
+    assert kinds == ["function_call", "function_call", "message"]
+    assert spent(answer([said("usage: 9")])) == 9
+
+
+def test_words_come_one_delta_each() -> None:
+    events = answer([said("words: 10000")])
+    assert len(deltas(events)) == 10_000
+    assert text_of(events).split() == [f"word{number}" for number in range(1, 10_001)]
+
+
+def test_a_failure_ends_the_answer_with_its_message() -> None:
+    created, failure = answer([said("fail: no more")])
+    assert (created["type"], failure["type"]) == ("response.created", "response.failed")
+    assert failure["response"]["error"]["message"] == "no more"
+    assert answer([said("fail:")])[-1]["response"]["error"]["message"]
 
 
 def test_every_answer_begins_with_created_and_ends_with_completed_and_usage() -> None:
@@ -86,3 +151,16 @@ async def test_over_http_it_streams_events_and_refuses_what_is_not_a_request() -
         assert (await http.get("/v1/models")).json()["data"][0]["id"] == "stub-model"
         for content in (b"no json", b"[]", b'{"input":"text"}'):
             assert (await http.post("/v1/responses", content=content)).status_code == 400
+
+
+@pytest.mark.parametrize(("prompt", "waits"), [("slow: 0.5", [0.1] * 5), ("words: 5", [])])
+async def test_a_slow_answer_waits_before_each_delta(prompt: str, waits: list[float]) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(build(sleep)), base_url="http://stub") as http:
+        streamed = await http.post("/v1/responses", json={"input": [said(prompt)]})
+    assert waited == waits
+    assert streamed.text.count("event: response.output_text.delta") == 5
