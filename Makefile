@@ -3,11 +3,12 @@ PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
 CODEX := ops/codex/node_modules/.package-lock.json
+CODEX_NEWEST := ops/codex/newest/node_modules/.package-lock.json
 BUF := ops/buf/node_modules/.package-lock.json
 CHECKED := schemas producers readmodels processors edge ops tests
 
 .PHONY: all up down demo test test-faults test-nightly check-fresh lint mutate mutate-invariants format generate release-contracts \
-  lock codex buf clean
+  lock codex codex-newest buf clean
 .DEFAULT_GOAL := all
 
 all: $(BIN)/oa
@@ -41,24 +42,25 @@ codex:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(CODEX); \
 	else echo "no npm, so no Codex: install Node.js with npm, or set OA_CODEX_BIN"; fi
 
-$(CODEX): ops/codex/package.json ops/codex/package-lock.json
-	cd ops/codex && npm ci --ignore-scripts --no-audit --no-fund
+# the newest Codex, which the tests play with too
+codex-newest:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(CODEX_NEWEST); \
+	else echo "no npm, so no test plays with the newest Codex"; fi
+
+$(CODEX) $(CODEX_NEWEST) $(BUF): %/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	cd $* && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 # what compares the protos with what was released; without npm `make lint` names it as left out
 buf:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(BUF); fi
 
-$(BUF): ops/buf/package.json ops/buf/package-lock.json
-	cd ops/buf && npm ci --ignore-scripts --no-audit --no-fund
-	@touch $@
-
 # `make up` and a smoke test as root and not, with Java and without, each where nothing was ever installed
 check-fresh:
 	$(PYTHON) -m ops.fresh
 
 # the slow lanes run while TEST_BUDGET_S lasts, counted from the first of them
-test: all codex lint
+test: all codex codex-newest lint
 	TEST_BUDGET_S=$(or $(TEST_BUDGET_S),0) $(BIN)/python -m pytest
 
 # every fault test, slow lanes too; SEED replays a run, ONLY picks by name
@@ -105,4 +107,4 @@ lock:
 	    || exit 1; done
 
 clean:
-	rm -rf .venv build mutants *.egg-info edge/client/*.egg-info ops/codex/node_modules ops/buf/node_modules .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build mutants *.egg-info edge/client/*.egg-info ops/codex/node_modules ops/codex/newest/node_modules ops/buf/node_modules .mypy_cache .ruff_cache .hypothesis

@@ -19,6 +19,7 @@ from oa_client import Client
 from oa_client.cli import user_message
 from oa_client.errors import NoCodex
 from oa_client.worker.installation import find_codex
+from oa_client.worker.legacy import repeats_a_modern_one
 
 from ops.stub_model.app import build
 from tests.fake_edge import TOKEN, FakeEdge, free_port, serving, serving_app
@@ -104,7 +105,7 @@ async def test_a_message_makes_codex_run_a_command_and_its_output_is_mirrored_in
     assert nonce in items[2]["text"]
     assert (desk.folder / "seen.txt").read_text() == "secret=\n"
     assert {event["payload"]["source"] for event in turn} == {"autopilot-desktop"}
-    assert not [method for method in methods(desk.edge, 0) if method.startswith("codex/event/")]
+    assert not [method for method in methods(desk.edge, 0) if repeats_a_modern_one(method)]
 
 
 async def test_messages_that_come_while_a_turn_runs_are_turns_after_it(desk: Desk) -> None:

@@ -4,12 +4,10 @@ from typing import Any
 
 import msgspec
 
+from oa_client.worker.legacy import repeats_a_modern_one
 from oa_client.workers import Payload
 
 SOURCE = "autopilot-desktop"
-
-_LEGACY_PREFIX = "codex/event/"
-"""Codex says everything twice; this older family only repeats the modern one (STACK §7)."""
 
 _TYPES = {
     "thread/started": "worker.started",
@@ -26,7 +24,7 @@ _MAX_TEXT_CHARACTERS = 8 * 1024
 def mirrored(message: Payload, occurred_at: str) -> tuple[str, Payload] | None:
     """Type and payload of the event for a notification or request of Codex; None for what is not mirrored."""
     method = str(message["method"])
-    if method.startswith(_LEGACY_PREFIX):
+    if repeats_a_modern_one(method):
         return None
     payload: Payload = {
         "source": SOURCE,
