@@ -1,8 +1,8 @@
-"""The process that keeps read models current: a Faust app inside our own event loop (DESIGN §6)."""
+"""The process that keeps read models current, in a Faust app inside our own loop, and wakes what is due (DESIGN §6)."""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,10 @@ from processors.projector import Projector
 from processors.sources import LogSource
 from processors.topics import wait_for_topic
 from producers.eventlog import epochs
+from producers.eventlog.commands import Decider
 from producers.eventlog.reader import LogReader
+from producers.eventlog.timers import Timers
+from producers.workers import DECIDER
 from readmodels import engine
 from readmodels.engine import LogBehind
 from readmodels.workers import SUMMARIES
@@ -53,25 +56,34 @@ class Processors:
         pool: "asyncpg.Pool[Any]",
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
+        deciders: Sequence[Decider[Any, Any]] = (DECIDER,),
     ) -> None:
         self._settings = settings
         self._pool = pool
         self._clock = clock
         self._monotonic = monotonic
+        self._deciders = deciders
         self._waiting_for = "Postgres and the topic"
         self._watch: Watch | None = None
+        self._timers: Timers | None = None
 
     def health(self) -> Health:
-        return self._watch.health() if self._watch else Health(False, 0, 0.0, f"waiting for {self._waiting_for}")
+        if self._watch is None:
+            return Health(False, 0, 0.0, f"waiting for {self._waiting_for}")
+        health = self._watch.health()
+        if health.ready and self._timers and (reason := self._timers.stuck()):
+            return health._replace(ready=False, reason=reason)
+        return health
 
     async def run(self) -> None:
         """Until cancelled; raises when the log is behind (DESIGN I2) or Faust gives up."""
         await self._until_resumed()
         try:
             await self._run()
-        except (LogBehind, ExceptionGroup) as error:
+        except ExceptionGroup as error:
             if behind := _first_of(error):
                 await epochs.suspend(self._pool, str(behind))
+                raise behind from None
             raise
 
     async def _until_resumed(self) -> None:
@@ -83,6 +95,13 @@ class Processors:
         self._waiting_for = "Postgres and the topic"
 
     async def _run(self) -> None:
+        """Timers need Postgres alone: they do not wait for Kafka."""
+        self._timers = Timers(self._pool, self._deciders, self._clock, self._monotonic)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._timers.run())
+            tasks.create_task(self._project())
+
+    async def _project(self) -> None:
         view = await engine.prepare(self._pool, SUMMARIES)
         topic = self._settings.topic_prefix + view.topic
         partitions = await wait_for_topic(self._settings.brokers, topic)

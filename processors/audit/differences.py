@@ -60,6 +60,8 @@ def state_differences(noun: Noun, row: StreamRow, told: Told) -> Iterator[str]:
         yield f"{row.stream}: its events cannot be folded: {told.state_error}"
     elif _decoded(row.state, noun.decider.state) != told.state:
         yield f"{row.stream}: the state is not the fold of its events"
+    elif row.wake_at != (due := noun.decider.wake_at(told.state)):
+        yield f"{row.stream}: is to be woken at {row.wake_at}, its state says {due}"
 
 
 def _decoded(text: str, shape: type[Any]) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from producers.eventlog.commands import Decider
@@ -51,6 +52,7 @@ class StreamRow(NamedTuple):
     seq: int | None
     state: str | None
     state_version: int | None
+    wake_at: datetime | None
     before_seq: int | None
     last_seq: int
     next_position: int | None

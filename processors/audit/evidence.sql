@@ -23,7 +23,7 @@ from events where position > $1 and position <= $2 order by position limit $3
 
 -- name: streams
 -- by the primary key of streams and unique (stream, seq)
-select touched.stream, s.kind, s.owner, s.seq, s.state::text, s.state_version,
+select touched.stream, s.kind, s.owner, s.seq, s.state::text, s.state_version, s.wake_at,
     (select max(seq) from events e where e.stream = touched.stream and e.seq < touched.first_seq) as before_seq,
     (select max(seq) from events e where e.stream = touched.stream) as last_seq,
     (select position from events e where e.stream = touched.stream and e.seq = touched.last_seq + 1) as next_position

@@ -1,12 +1,13 @@
 -- name: install
 -- One batch of decided commands, one transaction. A column of the batch is one text, its values joined by 0x1F, because
--- asyncpg checks every array element (STACK §10); integer columns are written '{1,2,3}'. The order streams, commands,
+-- asyncpg checks every array element (STACK §10); columns of numbers and times are written '{1,2,3}'. The order streams, commands,
 -- log_head, checks, events is what keeps two batches from deadlocking and makes plain comparisons safe: whoever holds
 -- log_head is the only writer, so a version read after it cannot change any more. OA001: a version did not match; OA002:
 -- the log is suspended (ADR 11).
 create or replace function log_append(
     at timestamptz,
     w_stream text, w_expected text, w_seq text, w_kind text, w_owner text, w_state text, w_state_version text,
+    w_wake_at text,
     r_stream text, r_seq text,
     c_scope text, c_key text, c_fingerprint text, c_answer text,
     e_count int, e_kind text, e_stream text, e_seq text, e_type text, e_version text, e_owner text,
@@ -21,13 +22,16 @@ declare
     names text[] := string_to_array(w_stream, d);
     expected bigint[] := w_expected::bigint[];
     states text[] := string_to_array(w_state, d);
+    wakes timestamptz[] := w_wake_at::timestamptz[];
     matched int;
     fresh int;
     base bigint;
 begin
-    update streams s set seq = t.seq, state = t.state::json, state_version = t.state_version, updated_at = at
-      from unnest(names, expected, w_seq::bigint[], states, w_state_version::int[])
-           as t(stream, expected, seq, state, state_version)
+    -- a wake_at that stays what it was leaves the update heap-only
+    update streams s set seq = t.seq, state = t.state::json, state_version = t.state_version, wake_at = t.wake_at,
+           updated_at = at
+      from unnest(names, expected, w_seq::bigint[], states, w_state_version::int[], wakes)
+           as t(stream, expected, seq, state, state_version, wake_at)
      where s.stream = t.stream and s.seq = t.expected;
     get diagnostics matched = row_count;
     if matched < cardinality(names) then
@@ -35,10 +39,11 @@ begin
         if matched + fresh < cardinality(names) then
             raise exception 'a stream moved on' using errcode = 'OA001';
         end if;
-        insert into streams (stream, kind, owner, seq, state, state_version, updated_at)
-        select t.stream, t.kind, t.owner, t.seq, t.state::json, t.state_version, at
+        insert into streams (stream, kind, owner, seq, state, state_version, wake_at, updated_at)
+        select t.stream, t.kind, t.owner, t.seq, t.state::json, t.state_version, t.wake_at, at
           from unnest(names, string_to_array(w_kind, d), string_to_array(w_owner, d), expected, w_seq::bigint[], states,
-                      w_state_version::int[]) as t(stream, kind, owner, expected, seq, state, state_version)
+                      w_state_version::int[], wakes)
+               as t(stream, kind, owner, expected, seq, state, state_version, wake_at)
          where t.expected = 0
             on conflict do nothing;
         get diagnostics matched = row_count;
@@ -82,7 +87,7 @@ end $$;
 
 -- name: append
 select log_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                  $23, $24)
+                  $23, $24, $25)
 
 -- name: load
 -- primary key

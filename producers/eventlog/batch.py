@@ -20,6 +20,7 @@ from producers.eventlog.commands import (
 )
 from schemas import canonical_json, hashing
 from schemas.events import NewEvent, Recorded
+from schemas.times import iso6
 
 Answer = Sequence[Outcome[Any]] | Exception
 MAX_PAYLOAD_BYTES = 512 * 1024
@@ -121,6 +122,7 @@ class Batch:
             _joined([submission.owner for submission in submissions]),
             _joined([dumps(head.state) for head in heads]),
             _integers([submission.decider.state_version for submission in submissions]),
+            _moments([submission.decider.wake_at(self.heads[name].state) for name, submission in self.writes.items()]),
             _joined(list(reads)),
             _integers(list(reads.values())),
         )
@@ -194,3 +196,7 @@ def _joined(values: Sequence[str]) -> str:
 
 def _integers(values: Sequence[int]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
+
+
+def _moments(values: Sequence[datetime | None]) -> str:
+    return "{" + ",".join("NULL" if value is None else iso6(value) for value in values) + "}"

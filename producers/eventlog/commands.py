@@ -13,12 +13,18 @@ C = TypeVar("C")
 C_co = TypeVar("C_co", covariant=True)
 
 
+def _never(_state: Any) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Decider(Generic[S, C]):
     """The pure rules of one kind of stream.
 
     `decide` returns events or raises a `Rejection`; `evolve` accepts every event version ever written. `state` is a
     msgspec struct kept inline in `streams.state`; a stored `state_version` below ours is refolded, above ours refused.
+    From `wake_at` on somebody has to do something about a stream; `wake` is the command that does, and that decides
+    nothing when it comes early or twice (DESIGN §4, Timers).
     """
 
     kind: str
@@ -26,6 +32,8 @@ class Decider(Generic[S, C]):
     state_version: int
     decide: Callable[[S | None, C, datetime], Sequence[NewEvent]]
     evolve: Callable[[S | None, Recorded], S]
+    wake_at: Callable[[S], datetime | None] = _never
+    wake: C | None = None
 
 
 class IdentityKey(NamedTuple):

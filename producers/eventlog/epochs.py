@@ -141,13 +141,14 @@ async def _continued(
             raise ValueError(f"event {event.seq} of {event.stream} does not follow event {head.seq}")
         heads[event.stream] = StreamHead(event.seq, of_stream[event.stream].evolve(head.state, event))
         last[event.stream] = event
-    return [
-        (
-            *(stream, event.kind, event.owner, event.seq),
-            *(dumps(heads[stream].state), of_stream[stream].state_version, event.recorded_at),
-        )
-        for stream, event in last.items()
-    ]
+    return [_row(event, of_stream[stream], heads[stream].state) for stream, event in last.items()]
+
+
+def _row(last: Recorded, decider: Decider[Any, Any], state: Any) -> tuple[Any, ...]:
+    return (
+        *(last.stream, last.kind, last.owner, last.seq),
+        *(dumps(state), decider.state_version, decider.wake_at(state), last.recorded_at),
+    )
 
 
 def _event_columns(events: Sequence[Recorded]) -> list[list[Any]]:

@@ -46,10 +46,12 @@ select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::tex
                      $9::bytea[], $10::json[], $11::timestamptz[])
 
 -- name: put_back_streams
-insert into streams (stream, kind, owner, seq, state, state_version, updated_at)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::json[], $6::int[], $7::timestamptz[])
+insert into streams (stream, kind, owner, seq, state, state_version, wake_at, updated_at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::json[], $6::int[], $7::timestamptz[],
+                     $8::timestamptz[])
 on conflict (stream) do update set
-    seq = excluded.seq, state = excluded.state, state_version = excluded.state_version, updated_at = excluded.updated_at
+    seq = excluded.seq, state = excluded.state, state_version = excluded.state_version, wake_at = excluded.wake_at,
+    updated_at = excluded.updated_at
 
 -- name: put_back_head
 update log_head set position = $1 where position = $2

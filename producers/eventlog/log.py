@@ -60,6 +60,10 @@ class NewerState(Exception):
     """A stream's state was written by a newer release; this one refuses to touch it (DESIGN §4)."""
 
 
+class UnreadableState(Exception):
+    """A stream's state is damaged, or its events cannot be folded."""
+
+
 async def install(connection: Connection) -> None:
     """Create or replace the append function; runs with the migrations."""
     await connection.execute(_SQL["install"])
@@ -144,7 +148,7 @@ class EventLog:
                 return await self._attempt(waiting, lock=attempt > 0 or time.monotonic() < self._lock_first_until)
             except LOST_CONNECTION as error:
                 return self._give_up(waiting, LogUnavailable(repr(error)))
-            except NewerState as error:
+            except (NewerState, UnreadableState) as error:
                 return await self._isolate(waiting, error)
             except asyncpg.PostgresError as error:
                 self._forget(waiting)
@@ -266,15 +270,23 @@ async def _heads_of(
 
 
 async def head_of(connection: Connection, row: Any, decider: Decider[Any, Any]) -> StreamHead:
-    """A row of `streams`, its state refolded when an older release wrote it; raises NewerState."""
+    """A row of `streams`, its state refolded when an older release wrote it; raises NewerState, UnreadableState."""
     if row["state_version"] > decider.state_version:
         raise NewerState(f"{row['stream']} has state version {row['state_version']}")
-    if row["state_version"] == decider.state_version:
-        return StreamHead(row["seq"], canonical_json.decode_as(row["state"], decider.state))
-    state = None
-    for event in await connection.fetch(_SQL["refold"], row["stream"]):
-        state = decider.evolve(state, recorded(event))
+    is_ours = row["state_version"] == decider.state_version
+    events = [] if is_ours else await connection.fetch(_SQL["refold"], row["stream"])
+    try:
+        state = canonical_json.decode_as(row["state"], decider.state) if is_ours else _folded(decider, events)
+    except Exception as error:
+        raise UnreadableState(f"the state of {row['stream']} cannot be read: {error!r}") from error
     return StreamHead(row["seq"], state)
+
+
+def _folded(decider: Decider[S, Any], events: Iterable[Any]) -> S | None:
+    state = None
+    for event in events:
+        state = decider.evolve(state, recorded(event))
+    return state
 
 
 async def _check(connection: Connection, reads: Mapping[str, int]) -> None:

@@ -271,6 +271,7 @@ IN_POSTGRES = {
     f"{STREAM}: has events and no row": f"delete from streams where stream = '{STREAM}'",
     f"{STREAM}: position 6 is of worker and user:1": f"update streams set owner = 'user:9' where stream = '{STREAM}'",
     f"{STREAM}: the state is not the fold": "update streams set state = replace(state::text, 'memory', 'mummy')::json",
+    f"{STREAM}: is to be woken at 2026-11-22": f"update streams set wake_at = '2026-11-22' where stream = '{STREAM}'",
     f"{DOCUMENT}: is not the fold": f"update {DOCUMENTS} set document = replace(document::text, 'run', 'ran')::json",
     f"{DOCUMENT}: is version 1 at position": f"update {DOCUMENTS} set doc_version = 1 where {OF_DOCUMENT}",
     f"{DOCUMENT}: is no document": f"delete from {DOCUMENTS} where {OF_DOCUMENT}",

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -17,9 +17,11 @@ from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
 from producers.workers import DECIDER, AppendEvent, CreateWorker, stand_in
 from readmodels.journal import JournalReader
-from schemas import names
+from schemas import names, times
 from schemas.events import Recorded
-from tests import services
+from tests import alarms, services
+from tests.alarms import ALARMS
+from tests.submissions import NOON
 
 Pool = asyncpg.Pool
 STREAM = names.worker_stream("user:41", "w:1")
@@ -107,7 +109,7 @@ async def restored(pool: Pool, log: EventLog) -> list[Recorded]:
 
 async def put_back(pool: Pool, events: list[Recorded]) -> None:
     async with pool.acquire() as connection, connection.transaction():
-        await epochs.put_back(connection, events, [DECIDER])
+        await epochs.put_back(connection, events, [DECIDER, ALARMS])
 
 
 async def test_events_are_put_back_where_they_were(pool: Pool, restored: list[Recorded]) -> None:
@@ -122,6 +124,17 @@ async def test_events_are_put_back_where_they_were(pool: Pool, restored: list[Re
     assert row["seq"] == 5
     assert state is not None
     assert f'"last_heartbeat_at":"{state.last_heartbeat_at:%Y-%m-%dT%H:%M:%S.%f}' in row["state"]
+
+
+async def test_timers_are_put_back_as_the_states_say(pool: Pool, log: EventLog) -> None:
+    for at in (NOON, NOON + timedelta(minutes=1)):
+        await log.execute(ALARMS, alarms.stream("a"), alarms.OWNER, [Item(alarms.Set(at))])
+    lost = await LogReader(pool).read_all(0, 10)
+    await pool.execute("truncate events, streams")
+    await pool.execute("update log_head set position = 0")
+    for event in lost:
+        await put_back(pool, [event])
+        assert await pool.fetchval("select wake_at from streams") == times.parse(event.payload["at"])
 
 
 async def test_a_stream_that_the_backup_did_not_have_is_put_back(pool: Pool, log: EventLog) -> None:

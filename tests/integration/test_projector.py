@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -16,14 +16,19 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from ops.stack.postgres import Postgres
 from processors.app import Processors, ProcessorSettings
+from producers.eventlog.commands import Decider, Item
+from producers.eventlog.log import EventLog
+from producers.workers import DECIDER
 from readmodels import engine
 from readmodels.engine import Delivery, LogBehind
 from readmodels.engine.fold import fold
 from readmodels.engine.views import encode
 from readmodels.workers import SUMMARIES
 from schemas import names
-from tests import services
+from tests import alarms, services
+from tests.alarms import ALARMS
 from tests.conftest import Kafka
+from tests.locks import held
 from tests.worker_events import STARTED, Log, commit, delivered, heartbeat, kafka_record, partition_in
 
 Pool = asyncpg.Pool
@@ -116,8 +121,9 @@ async def running(
     pool: "Pool[Any]",
     clock: Callable[[], datetime] = now,
     monotonic: Callable[[], float] = time.monotonic,
+    deciders: Sequence[Decider[Any, Any]] = (DECIDER,),
 ) -> AsyncIterator[Processors]:
-    processors = Processors(settings, pool, clock, monotonic)
+    processors = Processors(settings, pool, clock, monotonic, deciders)
     task = asyncio.create_task(processors.run())
     try:
         yield processors
@@ -213,6 +219,27 @@ async def test_an_unpublished_event_is_lag_and_stuck_is_not_ready(
         await until(is_stuck)
         await publish(producer, topic, {p: some[-1:] for p, some in delivered(log.events).items()})
         await until_folded(pool, log)
+
+
+@pytest.mark.invariant("I9")
+async def test_timers_that_hang_are_not_ready(
+    settings: ProcessorSettings, pool: "Pool[Any]", database: str, producer: AIOKafkaProducer
+) -> None:
+    await make_topic(settings)
+    log = EventLog(pool)
+    await log.execute(ALARMS, alarms.stream("a"), alarms.OWNER, [Item(alarms.Set(now()))])
+    await log.close()
+    async with running(settings, pool, monotonic=lambda: 5 * time.monotonic(), deciders=[ALARMS]) as processors:
+
+        async def is_stuck() -> bool:
+            return "no timer was looked at for" in processors.health().reason and not processors.health().ready
+
+        async def is_ready() -> bool:
+            return processors.health().ready
+
+        async with held(database, "select from log_head for update"):
+            await until(is_stuck)
+        await until(is_ready)
 
 
 async def test_connections_that_postgres_drops_cost_nothing(

@@ -69,7 +69,7 @@ def test_a_payload_that_was_changed_is_named() -> None:
 
 
 def stream_row(**changes: object) -> StreamRow:
-    return StreamRow(STREAM, "worker", "user:41", 4, None, 1, None, 4, None)._replace(**changes)  # type: ignore[arg-type]
+    return StreamRow(STREAM, "worker", "user:41", 4, None, 1, None, None, 4, None)._replace(**changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_what_is_written_needs_no_check_of_what_was_read() -> None:
     assert list(batch.writes) == [stream()]
     before_the_write = decided(submission(create()), submission(append()), heads=after(submission(create())))
     assert before_the_write.reads == {stream(): 1}
-    assert before_the_write.columns()[8:10] == ("", "{}")
+    assert before_the_write.columns()[9:11] == ("", "{}")
 
 
 @pytest.mark.invariant("I6")
@@ -174,7 +174,7 @@ def test_the_columns_are_what_the_append_function_takes() -> None:
         heads=heads,
     )
     now, *columns = batch.columns()
-    written, commands, (count, *events) = columns[:9], columns[9:13], columns[13:]
+    written, commands, (count, *events) = columns[:10], columns[10:14], columns[14:]
     state = batch.heads[stream()].state
     assert now == NOON
     assert written == [
@@ -185,6 +185,7 @@ def test_the_columns_are_what_the_append_function_takes() -> None:
         OWNER,
         canonical_json.in_given_order(state).decode(),
         f"{{{DECIDER.state_version}}}",
+        "{NULL}",
         stream("w:b"),
         "{1}",
     ]
