@@ -193,7 +193,7 @@ def wake_at(worker: Worker) -> datetime | None:
 
 
 DECIDER: Final[Decider[Worker, Command]] = Decider(
-    kind=WORKER, state=Worker, state_version=2, decide=decide, evolve=evolve
+    kind=WORKER, state=Worker, state_version=2, decide=decide, evolve=evolve, wake_at=wake_at, wake=Wake()
 )
 
 

@@ -20,6 +20,8 @@ from producers.eventlog.commands import Decider, Item
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
 from producers.eventlog.timers import FIRST_PAUSE_S, STUCK_AFTER_S, Timers
+from producers.workers import DECIDER, NO_ANSWER, AppendEvent, CreateWorker, SendRequest
+from schemas.names import worker_stream
 from tests import services
 from tests.alarms import ALARMS, OWNER, Alarm, Command, Note, Set, stream
 from tests.locks import held, until_waiting
@@ -292,6 +294,19 @@ async def test_lost_connections_delay_and_nothing_else(
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     assert {tuple(await types(pool, name)) for name in "ab"} == {("alarm.set", "alarm.rung")}
+
+
+async def test_a_workers_request_ends_at_its_deadline(log: EventLog, pool: "Pool[Any]", clock: Clock) -> None:
+    worker = worker_stream(OWNER, "w:1")
+    beat = {"source": "autopilot-desktop", "daemon": "on", "accepts_requests": True}
+    commands = [CreateWorker("w:1"), AppendEvent("worker.heartbeat", beat), SendRequest("r1", "thread/list")]
+    await log.execute(DECIDER, worker, OWNER, [Item(command) for command in commands])
+    workers = of(pool, clock, DECIDER)
+    assert await workers.sweep() == 0
+    clock.seconds = SendRequest("r1", "thread/list").answer_within.total_seconds()
+    assert await workers.sweep() == 1
+    last = (await LogReader(pool).read_stream(worker, 0, 10))[-1]
+    assert (last.type, last.payload["response"]["error"]["code"]) == ("worker.error", NO_ANSWER)
 
 
 async def until_types(pool: "Pool[Any]", name: str, last: str) -> None:
