@@ -14,7 +14,7 @@ import pytest
 from ops.stack import ports
 from ops.stack.postgres import Postgres
 from processors.app import Processors, ProcessorSettings
-from producers import metrics
+from producers import metrics, workers
 from producers.eventlog import epochs, timers
 from producers.eventlog.commands import Decider, Item
 from producers.eventlog.log import EventLog
@@ -299,12 +299,13 @@ async def test_lost_connections_delay_and_nothing_else(
 async def test_a_workers_request_ends_at_its_deadline(log: EventLog, pool: "Pool[Any]", clock: Clock) -> None:
     worker = worker_stream(OWNER, "w:1")
     beat = {"source": "autopilot-desktop", "daemon": "on", "accepts_requests": True}
-    commands = [CreateWorker("w:1"), AppendEvent("worker.heartbeat", beat), SendRequest("r1", "thread/list")]
+    asked = SendRequest("r1", "thread/list")
+    commands: list[workers.Command] = [CreateWorker("w:1"), AppendEvent("worker.heartbeat", beat), asked]
     await log.execute(DECIDER, worker, OWNER, [Item(command) for command in commands])
-    workers = of(pool, clock, DECIDER)
-    assert await workers.sweep() == 0
-    clock.seconds = SendRequest("r1", "thread/list").answer_within.total_seconds()
-    assert await workers.sweep() == 1
+    timers = of(pool, clock, DECIDER)
+    assert await timers.sweep() == 0
+    clock.seconds = asked.answer_within.total_seconds()
+    assert await timers.sweep() == 1
     last = (await LogReader(pool).read_stream(worker, 0, 10))[-1]
     assert (last.type, last.payload["response"]["error"]["code"]) == ("worker.error", NO_ANSWER)
 
