@@ -8,12 +8,11 @@ from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from oa_client.cli import user_message
 from oa_client.client import Client
 from oa_client.errors import TRANSIENT, NoCodex
 from oa_client.worker.command import DEFAULT_ID
 from oa_client.worker.installation import find_codex
-from oa_client.workers import Payload
+from oa_client.workers import Payload, user_message
 
 from ops.stack.local import CODEX_PACKAGE
 from schemas import names
@@ -55,7 +54,7 @@ class Phone:
         text = f"message {len(self.messages)}"
         self.messages.append(text)
         self._answered[text] = asyncio.Event()
-        await self._post(user_message(text, uuid.uuid4(), datetime.now(UTC)))
+        await self._post(user_message(text, str(uuid.uuid4())))
         return text
 
     async def _shake_hands(self) -> None:

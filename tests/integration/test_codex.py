@@ -10,16 +10,15 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from oa_client import Client
-from oa_client.cli import user_message
 from oa_client.errors import NoCodex
 from oa_client.worker.installation import find_codex
 from oa_client.worker.legacy import repeats_a_modern_one
+from oa_client.workers import user_message
 
 from ops.stub_model.app import build
 from tests.fake_edge import TOKEN, FakeEdge, free_port, serving, serving_app
@@ -74,7 +73,7 @@ class Desk:
             return (await phone.post_event(WORKER, "worker.event", body)).seq
 
     async def say(self, text: str) -> int:
-        return await self.post(**user_message(text, uuid.uuid4(), datetime.now(UTC)))
+        return await self.post(**user_message(text, str(uuid.uuid4())))
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 from oa_client.client import Client
 from oa_client.errors import OaError
+from oa_client.remote import RemoteWorker
 from oa_client.sync import follow
 from oa_client.workers import NewEvent, Worker, WorkerEvent
 
-__all__ = ["Client", "NewEvent", "OaError", "Worker", "WorkerEvent", "follow"]
+__all__ = ["Client", "NewEvent", "OaError", "RemoteWorker", "Worker", "WorkerEvent", "follow"]

@@ -11,8 +11,9 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from oa_client.backoff import delays_s
+from oa_client.backoff import Pauses, delays_s
 from oa_client.errors import TRANSIENT, BadAnswer, Unreachable, refusal
+from oa_client.remote import RemoteWorker
 from oa_client.sse import Frame, Parser
 from oa_client.workers import (
     AcceptedBatch,
@@ -32,6 +33,7 @@ _LOG = logging.getLogger(__name__)
 
 X_CLIENT = "autopilot-desktop"
 _WORKERS = "/api/runtime/codex/workers"
+_AT_ONCE_MS = 1
 _TIMEOUT = httpx.Timeout(65, connect=5)
 _WINDOW_SLACK_S = 10
 """A stream sends nothing while it waits, so silence is a fault only after its window (runtime §2.17)."""
@@ -48,10 +50,21 @@ class SyncToken(msgspec.Struct, frozen=True):
     expires_in: int
 
 
+class Workers:
+    """`client.workers[worker_id]` is that worker to steer and follow; nothing is asked yet whether it exists."""
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+
+    def __getitem__(self, worker_id: str) -> RemoteWorker:
+        return RemoteWorker(self._client, worker_id)
+
+
 class Client:
     """One signed-in (or signing-in) caller; use it as an async context manager.
 
-    `transport` replaces the network in tests. Cookies are kept, because the two sign-in calls need the same jar.
+    `pauses` says how long to wait before a lost connection is opened again; `transport` replaces the network in tests.
+    Cookies are kept, because the two sign-in calls need the same jar.
     """
 
     def __init__(
@@ -60,9 +73,12 @@ class Client:
         token: str | None = None,
         *,
         x_client: str = X_CLIENT,
+        pauses: Pauses = delays_s,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
+        self.pauses = pauses
+        self.workers = Workers(self)
         headers = {"Accept": "application/json", "X-Client": x_client}
         self._http = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=_TIMEOUT, transport=transport)
         if token:
@@ -88,6 +104,10 @@ class Client:
         signed_in = _shaped(await self._call("POST", "/api/auth/verify", {"code": code}), SignedIn)
         self._sign(signed_in.token)
         return signed_in
+
+    async def revoke(self) -> None:
+        """Ends the token of this client, for every use of it (edge §2.2)."""
+        await self._call("DELETE", "/api/tokens/current")
 
     async def mint_sync_token(self, scopes: Sequence[str]) -> SyncToken:
         """A token for one socket connection (edge §2.4)."""
@@ -130,19 +150,34 @@ class Client:
         Windows are re-opened with the cursor, also after the server was away; a refusal (401, 403, 404, 410) ends it.
         """
         position = (await self.worker(worker_id)).latest_seq if cursor is None else cursor
-        pauses = delays_s()
+        now, pauses = asyncio.get_running_loop().time, self.pauses()
         while True:
+            opened, before = now(), position
             try:
                 async with aclosing(self._window(worker_id, position, tail_ms)) as window:
                     async for event in window:
                         if event.seq > position:
-                            position, pauses = event.seq, delays_s()
+                            position, pauses = event.seq, self.pauses()
                             yield event
-                pauses = delays_s()
+                if position > before or now() - opened >= tail_ms / 2000:
+                    pauses = self.pauses()
+                    continue
+                reason = "the stream ended early and empty"
             except TRANSIENT as error:
-                delay_s = next(pauses)
-                _LOG.warning("%s; next attempt in %.1f s", error, delay_s)
-                await asyncio.sleep(delay_s)
+                reason = str(error)
+            delay_s = next(pauses)
+            _LOG.warning("%s; next attempt in %.1f s", reason, delay_s)
+            await asyncio.sleep(delay_s)
+
+    async def recorded(self, worker_id: str, after: int, through: int) -> AsyncGenerator[WorkerEvent]:
+        """The events with `after < seq <= through`, which must be there already."""
+        if after >= through:
+            return
+        async with aclosing(self.stream(worker_id, after, tail_ms=_AT_ONCE_MS)) as events:
+            async for event in events:
+                yield event
+                if event.seq >= through:
+                    return
 
     async def _window(self, worker_id: str, cursor: int, tail_ms: int) -> AsyncGenerator[WorkerEvent]:
         request = self._http.build_request(

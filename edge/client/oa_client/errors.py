@@ -13,6 +13,7 @@ OaError
 │   ├── TooManyRequests     429
 │   └── ServerFailed        5xx, or an error frame inside a stream
 ├── SubscriptionRefused     the socket refused a subscription: code
+├── RequestFailed           a worker was asked and answered with an error, or nobody answered in time: code, message
 ├── NotSignedIn             no token for this address; the message says how to get one
 └── CodexFailed             the local Codex
     ├── NoCodex             none was found; the message says how to get one
@@ -79,6 +80,13 @@ class SubscriptionRefused(OaError):
     def __init__(self, code: str) -> None:
         super().__init__(f"the subscription was refused: {code}")
         self.code = code
+
+
+class RequestFailed(OaError):
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(f"{message} ({code})")
+        self.code = code
+        self.message = message
 
 
 class NotSignedIn(OaError):

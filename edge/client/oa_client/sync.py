@@ -3,18 +3,20 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
-from typing import Any
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from oa_client.backoff import delays_s
-from oa_client.client import Client
+from oa_client.backoff import repeated
 from oa_client.errors import TRANSIENT, BadAnswer, StaleCursor, SubscriptionRefused
 from oa_client.workers import Payload, WorkerEvent
+
+if TYPE_CHECKING:
+    from oa_client.client import Client
 
 _LOG = logging.getLogger(__name__)
 
@@ -105,7 +107,7 @@ class Session:
 
 
 async def follow(
-    client: Client,
+    client: "Client",
     topics: Sequence[str],
     cursors: Mapping[str, int] | None = None,
     *,
@@ -117,7 +119,7 @@ async def follow(
     mint a token, `StaleCursor`, or another `SubscriptionRefused`.
     """
     reached = dict(cursors or {})
-    pauses = delays_s()
+    pauses = client.pauses()
     while True:
         session = Session(topics, reached)
         try:
@@ -127,13 +129,44 @@ async def follow(
                     yield update
         except (*TRANSIENT, SessionEnded, OSError, TimeoutError, WebSocketException) as error:
             if session.subscribed:
-                pauses = delays_s()
+                pauses = client.pauses()
             delay_s = next(pauses)
             _LOG.warning("the socket is gone (%s); next attempt in %.1f s", error, delay_s)
             await asyncio.sleep(delay_s)
 
 
-async def _connection(client: Client, session: Session, heartbeat_s: float) -> AsyncGenerator[Update]:
+async def follow_worker(client: "Client", worker_id: str, after: int | None) -> AsyncGenerator[WorkerEvent]:
+    """Every event of one worker with `seq > after` (None: from now on), endlessly, in order, each once.
+
+    Its `seq` has no gaps, so what the socket's replay no longer reaches shows as a hole and is read from the stream.
+    Ends as `follow` does, and with `StaleCursor` when the stream does not reach back to it either.
+    """
+    position = (await client.worker(worker_id)).latest_seq if after is None else after
+    async with aclosing(_news(client, worker_id)) as news:
+        async for before, event in news:
+            async with aclosing(client.recorded(worker_id, position, before)) as missed:
+                async for older in missed:
+                    position = older.seq
+                    yield older
+            if event and event.seq > position:
+                position = event.seq
+                yield event
+
+
+async def _news(client: "Client", worker_id: str) -> AsyncGenerator[tuple[int, WorkerEvent | None]]:
+    """Each event that the socket has, and the seq before it; at the start and after a reset the latest seq, alone."""
+    while True:
+        there = await repeated(lambda: client.worker(worker_id), client.pauses())
+        yield there.latest_seq, None
+        with suppress(StaleCursor):
+            async with aclosing(follow(client, [WORKER_EVENTS])) as updates:
+                async for update in updates:
+                    event = update.worker_event()
+                    if event.worker_id == worker_id:
+                        yield event.seq - 1, event
+
+
+async def _connection(client: "Client", session: Session, heartbeat_s: float) -> AsyncGenerator[Update]:
     minted = await client.mint_sync_token(session.topics)
     address = "ws" + client.url.removeprefix("http") + f"/sync/socket/websocket?token={quote(minted.token)}&vsn=2.0.0"
     now = asyncio.get_running_loop().time

@@ -7,8 +7,38 @@ import msgspec
 Payload = dict[str, Any]
 
 
+class Busy(msgspec.Struct, frozen=True):
+    """What a daemon is at; `what` is in its own words, `since` is RFC 3339."""
+
+    thread_id: str | None = None
+    turn_id: str | None = None
+    what: str | None = None
+    since: str | None = None
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens of turns that ended; `day` is the UTC day that `day_tokens` counts."""
+
+    day: str
+    day_tokens: int
+    total_tokens: int
+    turns: int
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Caps on tokens; None is no cap."""
+
+    turn_tokens: int | None = None
+    day_tokens: int | None = None
+
+
 class Worker(msgspec.Struct, frozen=True):
-    """A list item or a snapshot; the first four are always there (edge §2.6)."""
+    """A list item or a snapshot; the first four are always there (edge §2.6).
+
+    From `daemon_seen_at` on it tells what the daemon itself said (docs/adr/0013): `daemon_state` is working, idle,
+    asleep (silent for minutes), gone (for a day), off (said goodbye), or None when there never was one. What was sent
+    up to `consumed_seq` is dealt with; `open_approvals` are ids that `RemoteWorker.approve` takes.
+    """
 
     worker_id: str
     status: str
@@ -22,6 +52,14 @@ class Worker(msgspec.Struct, frozen=True):
     last_heartbeat_at: str | None = None
     heartbeat_state: str | None = None
     khala_projection: Payload | None = None
+    daemon_seen_at: str | None = None
+    daemon_state: str | None = None
+    busy: Busy | None = None
+    accepts_requests: bool = False
+    consumed_seq: int | None = None
+    usage: Usage | None = None
+    limits: Limits | None = None
+    open_approvals: tuple[str, ...] = ()
 
 
 class CreatedWorker(msgspec.Struct, frozen=True, rename="camel"):
@@ -79,6 +117,47 @@ class WorkerEvent(msgspec.Struct, frozen=True, rename="camel"):
     event_type: str
     payload: Payload
     occurred_at: str
+
+
+class SentMessage(msgspec.Struct, frozen=True):
+    """A message that is in the log as event `seq`."""
+
+    message_id: str
+    seq: int
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What an approval would do to one file."""
+
+    path: str
+    kind: Any = None
+    diff: str = ""
+
+
+class Approval(msgspec.Struct, frozen=True):
+    """What an agent asks before it acts; silence denies after `expires_at` (docs/adr/0013)."""
+
+    approval_id: str
+    kind: str | None = None
+    command: str | None = None
+    cwd: str | None = None
+    reason: str | None = None
+    changes: list[Change] | None = None
+    choices: list[str] | None = None
+    expires_at: str | None = None
+    thread_id: str | None = None
+    turn_id: str | None = None
+
+
+def user_message(text: str, message_id: str, *, sent_from: str = "oa-client", **choices: str | None) -> Payload:
+    """A message as phones write it (edge §2.12), with the choices that are made: mode, thread_id, expires_at."""
+    chosen = {name: value for name, value in choices.items() if value is not None}
+    return {
+        "source": sent_from,
+        "method": "ios/user_message",
+        "message_id": message_id,
+        "params": {"message_id": message_id, "text": text, "sent_from": sent_from, **chosen},
+    }
 
 
 _HEARTBEATS = ("stale", "fresh")
