@@ -11,7 +11,12 @@ from oa_client import WorkerEvent
 from oa_client.connection import Connection, Places, resolve, save_login
 from oa_client.errors import NotSignedIn
 from oa_client.rendering import line_of
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
+from tests.daemons_edge import DaemonsEdge
 from tests.fake_edge import CODE, TOKEN, FakeEdge, free_port, serving
 
 WORKER = "desktopw:shared"
@@ -59,8 +64,76 @@ async def test_after_login_the_next_commands_need_no_token(tmp_path: Path) -> No
 async def test_a_wrong_code_is_told_and_nothing_is_kept(tmp_path: Path) -> None:
     async with serving(FakeEdge(), free_port()) as url:
         status, _, complained = await oa(tmp_path, "login", "--email", "a@b.test", "--url", url, typed="000000\n")
-    assert (status, "Wrong code" in complained) == (1, True)
+    assert (status, "Wrong code. `oa login` sends a new one." in complained) == (1, True)
     assert kept_logins(tmp_path) == []
+
+
+async def test_a_message_may_go_to_the_turn_that_runs_or_to_another_thread(tmp_path: Path) -> None:
+    edge = FakeEdge()
+    async with serving(edge, free_port()) as url:
+        await a_worker(edge)
+        await oa(tmp_path, "say", "faster", "--steer", "--thread", "t1", OA_URL=url, OA_TOKEN=TOKEN)
+    params = edge.events[1]["payload"]["params"]
+    assert (params["text"], params["mode"], params["thread_id"]) == ("faster", "steer", "t1")
+
+
+async def test_after_logout_nobody_is_signed_in_and_the_token_is_of_no_use(tmp_path: Path) -> None:
+    edge = SigningEdge()
+    async with serving(edge, free_port()) as url:
+        await a_worker(edge)
+        await oa(tmp_path, "login", "--email", "ada@lane.test", "--url", url, typed=f"{CODE}\n")
+        assert (await oa(tmp_path, "logout"))[:2] == (0, f"Signed out of {url}.\n")
+        assert (await oa(tmp_path, "logout"))[:2] == (0, "Nobody is signed in.\n")
+    assert kept_logins(tmp_path) == []
+    assert edge.revoked == [f"Bearer {TOKEN}"]
+
+
+class SigningEdge(FakeEdge):
+    """Keeps whose token was revoked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.revoked: list[str] = []
+
+    def app(self) -> Starlette:
+        app = super().app()
+        app.routes.insert(0, Route("/api/tokens/current", self._revoke, methods=["DELETE"]))
+        return app
+
+    async def _revoke(self, request: Request) -> Response:
+        self.revoked.append(request.headers["authorization"])
+        return JSONResponse({"ok": True})
+
+
+async def test_approvals_are_listed_and_answered(tmp_path: Path) -> None:
+    edge = DaemonsEdge(open_approvals=["a1"])
+    asked = {"approval_id": "a1", "choices": [], "command": "make clean", "cwd": "/work", "reason": "needs [room]"}
+    async with serving(edge, free_port()) as url:
+        await a_worker(edge)
+        await edge.append("worker.approval.requested", asked)
+        signed_in = {"OA_URL": url, "OA_TOKEN": TOKEN}
+        _, listed, _ = await oa(tmp_path, "approve", **signed_in)
+        assert listed == "a1  run: make clean in /work (needs [room])\n`oa approve ID` allows it once.\n"
+        _, lines, _ = await oa(tmp_path, "approve", "--json", **signed_in)
+        assert json.loads(lines)["command"] == "make clean"
+        for option in ([], ["--deny"], ["--thread"]):
+            assert (await oa(tmp_path, "approve", "a1", *option, **signed_in))[0] == 0
+        assert (await oa(tmp_path, "approve", "a1", "--deny", "--thread", **signed_in))[0] == 2
+        edge.answer = {"error": {"code": -32602, "message": "a1 is not open"}}
+        status, _, complained = await oa(tmp_path, "approve", "a1", **signed_in)
+        assert (status, "a1 is not open" in complained) == (1, True)
+        edge.told = {"open_approvals": []}
+        assert (await oa(tmp_path, "approve", **signed_in))[1] == f"{WORKER} asks for nothing.\n"
+    assert [asked["params"]["decision"] for asked in edge.asked[:3]] == ["accept", "deny", "accept_for_thread"]
+
+
+async def test_an_interrupt_says_whether_there_was_a_turn(tmp_path: Path) -> None:
+    edge = DaemonsEdge(busy={"thread_id": "t1", "turn_id": "u1"})
+    async with serving(edge, free_port()) as url:
+        await a_worker(edge)
+        assert (await oa(tmp_path, "interrupt", OA_URL=url, OA_TOKEN=TOKEN))[1] == f"Interrupted {WORKER}.\n"
+        edge.told = {}
+        assert (await oa(tmp_path, "interrupt", OA_URL=url, OA_TOKEN=TOKEN))[1] == f"{WORKER} is at no turn.\n"
 
 
 async def test_tail_prints_each_event_as_a_line_of_json(tmp_path: Path) -> None:
@@ -149,6 +222,21 @@ def test_a_kept_token_is_never_sent_to_another_address(known: Places) -> None:
         ({"method": "error", "params": {"error": {"message": "no model"}}}, "no model"),
         ({"method": "ios/handshake", "handshake_id": "5b0f"}, "5b0f"),
         ({"reason": "enough"}, "enough"),
+        ({"request_id": "r1", "claim_id": "c1"}, "r1"),
+        ({"busy": {"what": "turn"}}, "turn"),
+        (
+            {"approval_id": "a1", "choices": ["deny"], "command": "make", "cwd": "/work"},
+            "run: make in /work → oa approve a1",
+        ),
+        (
+            {"approval_id": "a1", "choices": [], "changes": [{"path": "a.py"}, {"path": "b.py", "diff": "+x"}]},
+            "change a.py, b.py → oa approve a1",
+        ),
+        ({"approval_id": "a1", "decision": "deny", "cause": "silence"}, "deny a1 (silence)"),
+        (
+            {"outcome": "completed", "input_tokens": 90, "output_tokens": 10, "total_tokens": 100},
+            "completed, 100 tokens (90 in, 10 out)",
+        ),
         ({"params": {"delta": "x" * 500}}, "x" * 159 + "…"),
     ],
 )

@@ -24,8 +24,11 @@ class Places:
     stack_secrets: Path
     login: Path
 
+    def last_login(self) -> Connection | None:
+        return _from_login(self.login)
+
     def known(self) -> list[Connection]:
-        return [found for found in (_from_secrets(self.stack_secrets), _from_login(self.login)) if found]
+        return [found for found in (_from_secrets(self.stack_secrets), self.last_login()) if found]
 
 
 def resolve(url: str | None, token: str | None, places: Places) -> Connection:
