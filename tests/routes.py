@@ -75,6 +75,9 @@ def batch(*items: dict[str, Any]) -> dict[str, Any]:
 
 LONG = "x" * 121
 HANDSHAKE = {"source": "autopilot-ios", "method": "ios/handshake", "handshake_id": "h", "occurred_at": "2026-02-25"}
+CLAIM = {"request_id": "r", "claim_id": "c", "daemon_id": "d"}
+OTHER_CLAIM = {"message_id": "m", "seq": 1, "claim_id": "other", "daemon_id": "d"}
+MESSAGE_CLAIM = {"event_type": "worker.message.claimed", "payload": OTHER_CLAIM | {"claim_id": "c"}}
 DEEP = b'{"event":{"event_type":"worker.event","payload":' + b'{"a":' * 500 + b"1" + b"}" * 502
 SCHEMA = registry()[0]
 A_SESSION = {"cookie": "oa_session=nobodys"}
@@ -197,6 +200,9 @@ def worker_routes(path: str, access: Access, snapshot: str) -> dict[str, Expecte
                 Fault("control character", 400, event(event_type="worker.\x1f")),
                 Fault("too large", 413, event(payload={"text": "x" * 530_000})),
                 Fault("handshake", 400, event(payload=HANDSHAKE)),
+                Fault("shape", 400, event(event_type="worker.request.claimed", payload={"request_id": "r"})),
+                Fault("the server's", 400, event(event_type="worker.message.expired")),
+                Fault("not open", 409, event(event_type="worker.request.claimed", payload=CLAIM)),
             ),
         ),
         f"POST {path}/{{worker_id}}/events/batch": Expected(
@@ -214,6 +220,9 @@ def worker_routes(path: str, access: Access, snapshot: str) -> dict[str, Expecte
                 Fault("control character", 400, batch({}, {"event_id": "a\x00"})),
                 Fault("control character", 400, batch({}, {"event_type": "worker.\x7f"})),
                 Fault("identity", 409, batch({}, {"event_id": "e0", "payload": {"n": 1}})),
+                Fault("shape", 400, batch({}, {"event_type": "worker.turn.usage"})),
+                Fault("not open", 409, batch({}, {"event_type": "worker.request.claimed", "payload": CLAIM})),
+                Fault("claimed", 409, batch(MESSAGE_CLAIM, {**MESSAGE_CLAIM, "payload": OTHER_CLAIM})),
             ),
         ),
         f"POST {path}/{{worker_id}}/stop": Expected(
