@@ -383,10 +383,9 @@ def _stopped(worker: Worker, event: Recorded) -> Payload:
 
 
 def _erased(_: Worker, __: Recorded) -> Payload:
-    """The same worker without what people, and programs for them, wrote about it."""
+    """The same worker without what people, and programs for them, wrote about it; its requests ended just before."""
     described = {name: ERASED_START[name] for name in _DESCRIPTION}
-    nothing: Payload = {"daemon": None, "limits": None, "usage": None}
-    return described | nothing | {"open_requests": {}, "expiring": {}, "approvals": {}}
+    return described | {"daemon": None, "expiring": {}, "approvals": {}, "limits": None, "usage": None}
 
 
 def _heartbeat(worker: Worker, event: Recorded) -> Payload:

@@ -71,6 +71,7 @@ def test_a_request_waits_for_the_daemon_with_a_deadline_and_who_asked() -> None:
     ]
     assert timeline.worker.open_requests == {"r": OpenRequest(DEADLINE)}
     assert timeline.worker.requests == 1
+    assert timeline.ask("s")[0]["params"] == {}
 
 
 @pytest.mark.parametrize(
@@ -315,6 +316,7 @@ def test_a_reattached_worker_keeps_what_waits_and_what_it_used() -> None:
     timeline.message("m", expires_in_s=60)
     timeline.append("worker.turn.usage", **USED)
     timeline.append("worker.limits.set", day_tokens=100)
+    timeline.ask("r")
     timeline.tell(StopWorker())
     before = timeline.worker
     timeline.tell(CreateWorker("desktopw:demo"))

@@ -35,6 +35,10 @@ def test_a_misshapen_busy_says_nothing(busy: Any) -> None:
     assert after({"busy": busy}).busy is None
 
 
+def test_whoever_says_goodbye_is_not_busy() -> None:
+    assert after({"busy": BUSY, "daemon": "off"}).busy is None
+
+
 def test_busy_may_lack_a_thread() -> None:
     assert after({"busy": {"what": "starting", "since": "now", "thread_id": None}}).busy == Busy("starting", "now")
 
