@@ -76,6 +76,11 @@ class JournalReader:
         rows = [_row(record) for record in records if record["watermark"] is not None]
         return JournalPage(rows, rows[-1].watermark if len(rows) == limit else records[0]["head"])
 
+    async def start_before(self, topic: str, owner: str, watermark: int, rows: int) -> int:
+        """The cursor with so many of the owner's rows above it up to `watermark`; 0 if there are fewer."""
+        start: int = await self._pool.fetchval(SQL["start_before"], topic, owner, watermark, rows)
+        return start
+
     async def read_all(self, topic: str, after: int, limit: int) -> list[JournalRow]:
         return [_row(record) for record in await self._pool.fetch(SQL["read_all"], topic, after, limit)]
 

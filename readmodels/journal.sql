@@ -36,6 +36,13 @@ left join lateral (
 where head.topic = $1
 order by j.watermark
 
+-- name: start_before
+-- by journal_of_owner alone, newest first
+select case when count(*) < $4 then 0 else min(watermark) - 1 end
+from (
+    select watermark from journal where topic = $1 and owner = $2 and watermark <= $3 order by watermark desc limit $4
+) j
+
 -- name: read_all
 -- by primary key
 select * from journal where topic = $1 and watermark > $2 order by watermark limit $3

@@ -9,11 +9,11 @@ from typing import Final
 from edge.sync.topics import Page, TopicSource
 from edge.sync.updates import Update
 
-KEPT_S: Final = 2.0
+KEPT_S: Final = 5.0
 """So long floors and pages are kept; an erased text may reach its owner that much longer."""
 KEPT_BYTES: Final = 4 << 20
 MORE_ROWS: Final = 600
-"""Read at once when another socket of the owner has just asked: the next ones are likely to want them."""
+"""Read at once, onwards or further back, when another socket of the owner has just asked: the next will want them."""
 
 _WATERMARK = attrgetter("watermark")
 
@@ -94,11 +94,17 @@ class SharedPages:
             return window.above(after, limit)
 
     async def _widened(self, owner: str, window: Window | None, after: int, limit: int) -> Window:
-        start = window.through if window is not None and window.start <= after <= window.through else after
-        rows = limit if window is None else max(limit, self._more_rows)
+        if window is None:
+            return await self._window(owner, after, limit)
+        rows, start = max(limit, self._more_rows), max(after, window.through)
+        if after < window.start:
+            start = await self._source.start_before(owner, after, rows)
+            rows += rows
+        return window.grown(await self._window(owner, start, rows))
+
+    async def _window(self, owner: str, start: int, rows: int) -> Window:
         page = await self._source.read(owner, start, rows)
-        read = Window(start, page, is_cut=len(page.updates) >= rows)
-        return read if window is None else window.grown(read)
+        return Window(start, page, is_cut=len(page.updates) >= rows)
 
     def _of(self, owner: str) -> _Shared:
         if owner not in self._owners:

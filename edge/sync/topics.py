@@ -38,6 +38,9 @@ class TopicSource(Protocol):
 
     async def read(self, owner: str, after: int, limit: int) -> Page: ...
 
+    async def start_before(self, owner: str, cursor: int, rows: int) -> int:
+        """The cursor with so many of the owner's rows above it up to `cursor`; 0 if there are fewer."""
+
     async def head(self) -> int:
         """The newest watermark of the topic, read now (SD-5)."""
 
@@ -71,6 +74,9 @@ class LogTopic:
     async def read(self, owner: str, after: int, limit: int) -> Page:
         page = await self._reader.read_owner(owner, names.WORKER, after, limit)
         return Page([worker_event_update(event) for event in page.events], page.through)
+
+    async def start_before(self, owner: str, cursor: int, rows: int) -> int:
+        return await self._reader.start_before(owner, names.WORKER, cursor, rows)
 
     async def head(self) -> int:
         return (await self._reader.head()).position
@@ -106,6 +112,9 @@ class DocumentTopic:
     async def read(self, owner: str, after: int, limit: int) -> Page:
         page = await self._reader.read_owner(self.topic, owner, after, limit)
         return Page(list(map(journal_update, page.rows)), page.through)
+
+    async def start_before(self, owner: str, cursor: int, rows: int) -> int:
+        return await self._reader.start_before(self.topic, owner, cursor, rows)
 
     async def head(self) -> int:
         return await self._reader.head(self.topic)

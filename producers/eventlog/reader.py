@@ -72,6 +72,11 @@ class LogReader:
         events = _recorded([row for row in rows if row["position"] is not None])
         return OwnerPage(events, events[-1].position if len(events) == limit else rows[0]["head"])
 
+    async def start_before(self, owner: str, kind: str, position: int, rows: int) -> int:
+        """The cursor with so many of the owner's events above it up to `position`; 0 if there are fewer."""
+        start: int = await self._pool.fetchval(_of_kind("start_before", kind), owner, position, rows)
+        return start
+
     async def head(self) -> Head:
         row = await self._pool.fetchrow(_SQL["head"])
         assert row is not None, "log_head has one row"

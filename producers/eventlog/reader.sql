@@ -22,6 +22,12 @@ select h.position as head, e.*
         from events where owner = $1 and kind = '{kind}' and position > $2 order by position limit $3
   ) e on true
 
+-- name: start_before
+-- events_of_owner_<kind>
+select case when count(*) < $3 then 0 else min(position) - 1 end
+  from (select position from events where owner = $1 and kind = '{kind}' and position <= $2
+         order by position desc limit $3) e
+
 -- name: head
 select epoch, position, suspended from log_head
 

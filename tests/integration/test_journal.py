@@ -55,6 +55,13 @@ async def test_an_owner_reads_its_own_rows_and_is_told_how_far_it_is(pool: "asyn
     assert ([row.watermark for row in rest.rows], rest.through) == ([103], 104)
 
 
+async def test_a_cursor_lies_so_many_of_the_owners_rows_before_another(pool: "asyncpg.Pool[Any]") -> None:
+    reader = JournalReader(pool)
+    await append(pool, news(1), news(1, "user:2"), news(2), news(2, "user:2"))
+    assert [await reader.start_before(TOPIC, "user:1", 103, rows) for rows in (1, 2, 3)] == [102, 100, 0]
+    assert await reader.start_before(TOPIC, "user:1", 102, 1) == 100
+
+
 async def test_an_owner_without_rows_is_at_the_head(pool: "asyncpg.Pool[Any]") -> None:
     await append(pool, news(1))
     page = await JournalReader(pool).read_owner(TOPIC, "user:9", 0, 10)

@@ -80,3 +80,20 @@ async def test_the_next_minute_is_searched_anew(pool: "asyncpg.Pool[Any]") -> No
     reader = LogReader(pool)
     assert await reader.floor(OTHERS, WORKER, at(1)) == 59
     assert await reader.floor(OTHERS, WORKER, at(2)) == 100
+
+
+@pytest.mark.parametrize(
+    ("owner", "position", "rows", "start"),
+    [
+        (MINE, 100, 1, 2),
+        (MINE, 100, 2, 0),
+        (MINE, 100, 3, 0),
+        (OTHERS, 100, 98, 1),
+        (OTHERS, 100, 99, 0),
+        (OTHERS, 9, 3, 6),
+    ],
+)
+async def test_a_cursor_lies_so_many_of_the_owners_events_before_another(
+    pool: "asyncpg.Pool[Any]", owner: str, position: int, rows: int, start: int
+) -> None:
+    assert await LogReader(pool).start_before(owner, WORKER, position, rows) == start

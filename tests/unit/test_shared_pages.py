@@ -40,6 +40,10 @@ class Source:
         above = [row for row in self.rows if row.watermark > after]
         return Page(above[:limit], self.position if len(above) <= limit else above[limit - 1].watermark)
 
+    async def start_before(self, _owner: str, cursor: int, rows: int) -> int:
+        below = [row.watermark for row in self.rows if row.watermark <= cursor]
+        return below[-rows] - 1 if len(below) >= rows else 0
+
     async def head(self) -> int:
         return self.position
 
@@ -91,12 +95,21 @@ async def test_who_comes_back_together_is_read_for_once() -> None:
     assert source.asked == [10]
 
 
-async def test_who_is_further_behind_only_adds_what_lies_before() -> None:
+async def test_who_is_further_behind_adds_what_lies_before() -> None:
     source = Source(50)
     pages = SharedPages(source)
-    for after in (60, 20, 40, 80):
+    for after in (60, 20, 40, 80, 2):
         await replayed(pages, after, source.position, limit=100)
-    assert source.asked == [60, 20]
+    assert source.asked == [60, 0]
+
+
+async def test_for_who_is_further_behind_the_rows_before_his_are_read_too() -> None:
+    source = Source(50)
+    pages = SharedPages(source, more_rows=5)
+    for after in (90, 80, 78, 72):
+        page = await pages.read(OWNER, after, 5, source.position)
+        assert [update.watermark for update in page.updates] == list(range(after + 2, after + 12, 2))
+    assert source.asked == [90, 71]
 
 
 async def test_rows_that_came_since_are_read_behind_what_is_kept() -> None:
