@@ -180,7 +180,7 @@ class Postgres:
         # the leash comes last: unshare and a change of user clear it
         server = [str(self._used_binaries / "postgres"), "-D", str(self.plan.home / "data")]
         address = ["-k", str(self.socket_folder), "-p", str(self.port), "-c", "listen_addresses="]
-        tuning = ["-c", "fsync=on", "-c", "shared_buffers=64MB"]
+        tuning = ["-c", "fsync=on", "-c", "shared_buffers=64MB", "-c", "max_logical_replication_workers=0"]
         return Program(
             name="postgres",
             command=[*self.plan.prefix, *leashed([*server, *address, *tuning], signal.SIGINT)],

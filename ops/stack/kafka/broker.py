@@ -20,7 +20,7 @@ from ops.stack.processes import Child, Program, StackError, leashed
 
 PROPERTIES: Final = Path(__file__).with_name("server.properties")
 CLUSTER_ID: Final = "b3BlbmFnZW50cy1sb2NhbA"
-SMALL: Final = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+SMALL: Final = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 AHEAD_OF_TIME: Final = 25
 """From this Java on an archive keeps linked classes and what was learnt of them."""
 QUIET: Final = ("-Xlog:cds=off",)
