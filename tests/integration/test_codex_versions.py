@@ -1,12 +1,13 @@
 """Both versions of Codex still say what was recorded of them, and mean by their older family what our table says."""
 
 import json
+import os
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from oa_client.worker.installation import native
+from oa_client.worker.installation import environment, native, sandbox_works
 from oa_client.worker.legacy import MODERN_TWINS
 
 from ops.stub_model.app import build
@@ -28,10 +29,20 @@ async def stub_url() -> AsyncIterator[str]:
         yield f"{stub}/v1"
 
 
-@pytest.mark.parametrize("scene", SCENES)
-@pytest.mark.parametrize(
+every_version = pytest.mark.parametrize(
     "version", [pytest.param(version, marks=needs(version), id=version.number) for version in VERSIONS]
 )
+
+
+@every_version
+async def test_the_binary_itself_is_found_and_can_confine_a_command(version: Version, tmp_path: Path) -> None:
+    binary = native(version.launcher)
+    assert binary.name == "codex"
+    assert await sandbox_works(binary, environment(os.environ, tmp_path, binary))
+
+
+@pytest.mark.parametrize("scene", SCENES)
+@every_version
 async def test_a_scene_is_played_with_the_recorded_methods(
     version: Version, scene: str, stub_url: str, tmp_path: Path
 ) -> None:

@@ -221,14 +221,20 @@ def test_without_any_codex_it_says_how_to_get_one(tmp_path: Path, monkeypatch: p
         find_codex(tmp_path / "missing", tmp_path)
 
 
-def test_the_binary_behind_npms_launcher_is_run_itself(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("binary", "tools"), [("codex/codex", "path"), ("bin/codex", "codex-path")])
+def test_the_binary_behind_npms_launcher_is_run_itself_with_the_tools_it_brings(
+    tmp_path: Path, binary: str, tools: str
+) -> None:
     modules = tmp_path / "node_modules" / "@openai"
     script = executable(modules / "codex" / "bin" / "codex.js")
     launcher = tmp_path / "codex"
     launcher.symlink_to(script)
     assert native(launcher) == script
-    binary = executable(modules / "codex-linux-x64" / "vendor" / "x86_64-unknown-linux-musl" / "codex" / "codex")
-    assert native(launcher) == binary
+    installed = modules / "codex-linux-x64" / "vendor" / "x86_64-unknown-linux-musl"
+    executable(installed / tools / "rg")
+    found = executable(installed / binary)
+    assert native(launcher) == found
+    assert environment({"PATH": "/bin"}, tmp_path, found)["PATH"] == f"{installed / tools}:/bin"
 
 
 def test_codex_and_its_commands_do_not_see_our_settings(tmp_path: Path) -> None:

@@ -23,6 +23,10 @@ stream_max_retries = 1
 
 _OURS = "OA_"
 
+_BINARIES = ("codex/codex", "bin/codex")
+_TOOLS = ("path", "codex-path")
+"""Where 0.104 and newer versions keep their binary and the tools they bring, below one folder."""
+
 
 def find_codex(configured: Path | None, package: Path) -> Path:
     """The configured binary, else the one on PATH, else the one npm installed below `package`."""
@@ -43,16 +47,16 @@ def native(launcher: Path) -> Path:
     if script.suffix != ".js":
         return script
     package = script.parents[1]
-    candidates = [*package.glob("vendor/*/codex/codex"), *package.parent.glob("codex-*/vendor/*/codex/codex")]
+    folders = [*package.glob("vendor/*"), *package.parent.glob("codex-*/vendor/*")]
+    candidates = [binary for folder in folders for binary in map(folder.joinpath, _BINARIES) if binary.exists()]
     return candidates[0] if len(candidates) == 1 else script
 
 
 def environment(inherited: Mapping[str, str], codex_home: Path, binary: Path) -> dict[str, str]:
     """What Codex and the commands it runs may see: not our own settings and secrets."""
     visible = {name: value for name, value in inherited.items() if not name.startswith(_OURS)}
-    tools = binary.parent.parent / "path"
-    path = f"{tools}:{visible.get('PATH', '')}" if tools.is_dir() else visible.get("PATH", "")
-    return visible | {"CODEX_HOME": str(codex_home), "PATH": path}
+    tools = [str(folder) for folder in map(binary.parent.parent.joinpath, _TOOLS) if folder.is_dir()]
+    return visible | {"CODEX_HOME": str(codex_home), "PATH": ":".join([*tools, visible.get("PATH", "")])}
 
 
 def has_account(codex_home: Path) -> bool:
@@ -69,11 +73,13 @@ def write_stub_profile(codex_home: Path, stub_url: str) -> None:
 async def sandbox_works(binary: Path, codex_environment: Mapping[str, str]) -> bool:
     """Whether Codex can confine a command here; kernels and containers without Landlock or seccomp refuse."""
     kind = "macos" if sys.platform == "darwin" else "linux"
+    in_any_version = (("--", "true"), (kind, "--full-auto", "true"))
+    return any([await _succeeds(binary, "sandbox", *words, env=codex_environment) for words in in_any_version])
+
+
+async def _succeeds(binary: Path, *words: str, env: Mapping[str, str]) -> bool:
+    nowhere = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
-        *(str(binary), "sandbox", kind, "--full-auto", "true"),
-        env=codex_environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
+        str(binary), *words, env=env, stdin=nowhere, stdout=nowhere, stderr=nowhere
     )
     return await process.wait() == 0
