@@ -141,9 +141,7 @@ def _neutral(value: Any, names: dict[str, str], folder: str) -> Any:
             return [_neutral(inner, names, folder) for inner in value]
         case Mapping():
             return {
-                _neutral(key, names, folder): type(inner)()
-                if inner is not None and _MEASURED.search(key)
-                else _neutral(inner, names, folder)
+                _neutral(key, names, folder): type(inner)() if _MEASURED.search(key) else _neutral(inner, names, folder)
                 for key, inner in value.items()
             }
     return value
