@@ -9,7 +9,7 @@ import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from oa_client.worker.legacy import repeats_a_modern_one
 from oa_client.workers import user_message
 
 from ops.stub_model.app import build
+from tests.codex_scenes import NEWEST
 from tests.fake_edge import TOKEN, FakeEdge, free_port, serving, serving_app
 
 PACKAGE = Path(__file__).parents[2] / "ops" / "codex"
@@ -45,6 +46,7 @@ class Desk:
     port: int
     stub_url: str
     folder: Path
+    package: Path = PACKAGE
 
     @asynccontextmanager
     async def daemon(self, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
@@ -54,7 +56,7 @@ class Desk:
             *("--url", f"http://127.0.0.1:{self.port}", "--token", TOKEN, "--data", str(self.folder)),
             *("--provider", "local-stub", "--stub-url", self.stub_url, "--cwd", str(self.folder)),
             *options,
-            env={**os.environ, "OA_CODEX_PACKAGE": str(PACKAGE), "OA_SECRET": "not for commands"},
+            env={**os.environ, "OA_CODEX_PACKAGE": str(self.package), "OA_SECRET": "not for commands"},
         )
         try:
             await self.edge.recorded("worker.heartbeat", 1 + self._beats())
@@ -105,6 +107,19 @@ async def test_a_message_makes_codex_run_a_command_and_its_output_is_mirrored_in
     assert (desk.folder / "seen.txt").read_text() == "secret=\n"
     assert {event["payload"]["source"] for event in turn} == {"autopilot-desktop"}
     assert not [method for method in methods(desk.edge, 0) if repeats_a_modern_one(method)]
+
+
+@pytest.mark.skipif(not NEWEST.launcher.exists(), reason=f"no Codex {NEWEST.number}: run `make {NEWEST.target}`")
+async def test_the_newest_version_is_steered_and_mirrored_alike(desk: Desk) -> None:
+    (desk.folder / "answer.txt").write_text("forty-two")
+    async with replace(desk, package=NEWEST.package).daemon():
+        asked = await desk.say("run: cat answer.txt")
+        [ended] = await desk.edge.recorded("turn/completed")
+    payloads = [event["payload"] for event in desk.edge.events[asked : ended["seq"]]]
+    items = [one["params"]["item"] for one in payloads if one.get("method") == "item/completed"]
+    assert [item["type"] for item in items] == ["userMessage", "commandExecution", "agentMessage"]
+    assert "forty-two" in items[2]["text"]
+    assert "thread/status/changed" in methods(desk.edge, asked)  # what 0.104 never says
 
 
 async def test_messages_that_come_while_a_turn_runs_are_turns_after_it(desk: Desk) -> None:
