@@ -1,14 +1,17 @@
 """A small edge in memory: sign-in, workers, streams and the socket, for tests of the client and the daemon.
 
-It keeps its own log of worker events and follows the contract's rules on order, cursors and ids, so that the same
-client tests can run against the real edge. `serving` puts it on a real port and can be left and entered again.
+It keeps its own log of worker events and follows the contract's rules on order, cursors, ids and claims
+(docs/adr/0013), so that the same client tests can run against the real edge. `serving` puts it on a real port and can
+be left and entered again.
 """
 
 import asyncio
 import json
 import socket
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import uvicorn
@@ -24,6 +27,8 @@ OCCURRED_AT = "2026-02-25T06:13:20.000000Z"
 TOPIC = "runtime.codex_worker_events"
 _FIRST_POSITION = 1000
 
+_CLAIMS = {"worker.message.claimed": "message_id", "worker.request.claimed": "request_id"}
+
 Json = dict[str, Any]
 
 
@@ -38,6 +43,13 @@ class FakeEdge:
         self.event_ids: dict[str, tuple[int, str]] = {}
         self.batch_sizes: list[int] = []
         self.failures: list[Response] = []
+        self.refusals: dict[str, Response] = {}
+        self.token = TOKEN
+        self.floor = 0
+        self.claims: dict[tuple[str, str], str] = {}
+        self.open_requests: dict[str, datetime] = {}
+        self.expired: set[str] = set()
+        self.daemon: Json = {}
         self.grown = asyncio.Condition()
         self.streaming = asyncio.Event()
         self.sync_tokens = 0
@@ -59,6 +71,15 @@ class FakeEdge:
             self.events.append(event)
             self.grown.notify_all()
         return event
+
+    async def ask(self, method: str, params: Any = None, *, within_s: float = 15.0) -> str:
+        """A request that somebody sends, as the log has it; its answer is a `worker.response` or `worker.error`."""
+        request_id = f"req_{uuid.uuid4().hex}"
+        deadline = datetime.now(UTC) + timedelta(seconds=within_s)
+        self.open_requests[request_id] = deadline
+        asked = {"request_id": request_id, "method": method, "params": params, "deadline": deadline.isoformat()}
+        await self.append("worker.request.received", asked | {"requested_by": {"owner": "user:41"}})
+        return request_id
 
     async def recorded(self, method: str, count: int = 1) -> list[Json]:
         """Waits until that many events with this method (or type) are recorded."""
@@ -143,8 +164,8 @@ class FakeEdge:
         if refused := self._refused(request, worker=True, running=True):
             return refused
         items = (await request.json())["events"]
-        if any(self.event_ids.get(item["event_id"], (0, _content(item)))[1] != _content(item) for item in items):
-            return _coded("conflict", "a known event id with other content", 409)
+        if refused := next((refused for item in items if (refused := self._refused_event(item))), None):
+            return refused
         self.batch_sizes.append(len(items))
         accepted = [await self._accept(item) for item in items]
         answer = _ok({"worker_id": self.worker_id, "events": accepted}, 202)
@@ -155,8 +176,39 @@ class FakeEdge:
         if not replay:
             event = await self.append(item["event_type"], item["payload"])
             self.event_ids[item["event_id"]] = (event["seq"], _content(item))
+            self._evolve(item)
         seq, _ = self.event_ids[item["event_id"]]
         return {"event_id": item["event_id"], "seq": seq, "idempotent_replay": replay}
+
+    def _refused_event(self, item: Json) -> Response | None:
+        if item["payload"].get("method") in self.refusals:
+            return self.refusals[item["payload"]["method"]]
+        if item["event_id"] in self.event_ids:
+            is_same = self.event_ids[item["event_id"]][1] == _content(item)
+            return None if is_same else _coded("conflict", "a known event id with other content", 409)
+        reason_code = self._refused_claim(item["event_type"], item["payload"])
+        return _coded("conflict", "not to be claimed", 409, [{"reason_code": reason_code}]) if reason_code else None
+
+    def _refused_claim(self, event_type: str, payload: Json) -> str | None:
+        if event_type not in _CLAIMS:
+            return None
+        what = _CLAIMS[event_type], payload[_CLAIMS[event_type]]
+        if self.claims.get(what, payload["claim_id"]) != payload["claim_id"]:
+            return "already_claimed"
+        if event_type == "worker.message.claimed":
+            return "too_late" if payload["message_id"] in self.expired else None
+        deadline = self.open_requests.get(payload["request_id"])
+        return "not_open" if deadline is None else "too_late" if deadline < datetime.now(UTC) else None
+
+    def _evolve(self, item: Json) -> None:
+        event_type, payload = item["event_type"], item["payload"]
+        if event_type in _CLAIMS:
+            self.claims[_CLAIMS[event_type], payload[_CLAIMS[event_type]]] = payload["claim_id"]
+        if event_type == "worker.heartbeat":
+            consumed = max(self.daemon.get("consumed_seq") or 0, payload.get("consumed_seq") or 0)
+            self.daemon = payload | {"consumed_seq": consumed}
+        if event_type in ("worker.response", "worker.error"):
+            self.open_requests.pop(payload.get("request_id"), None)
 
     async def _stop(self, request: Request) -> Response:
         if refused := self._refused(request, worker=True):
@@ -171,6 +223,8 @@ class FakeEdge:
         if refused := self._refused(request, worker=True):
             return refused
         cursor = int(request.query_params["cursor"])
+        if cursor < self.floor:
+            return _coded("stale_cursor", "the cursor is below the floor", 410)
         tail_s = int(request.query_params["tail_ms"]) / 1000
         self.streaming.set()
         return StreamingResponse(self._window(cursor, tail_s), media_type="text/event-stream")
@@ -244,10 +298,12 @@ class FakeEdge:
             "adapter": "desktop_bridge",
             "metadata": self.metadata,
             "heartbeat_state": "fresh",
+            "consumed_seq": self.daemon.get("consumed_seq"),
+            "busy": self.daemon.get("busy"),
         }
 
     def _refused(self, request: Request, *, worker: bool = False, running: bool = False) -> Response | None:
-        if request.headers.get("authorization") != f"Bearer {TOKEN}":
+        if request.headers.get("authorization") != f"Bearer {self.token}":
             return JSONResponse({"message": "Unauthenticated."}, 401)
         if worker and request.path_params["worker_id"] != self.worker_id:
             return _coded("not_found", "no such worker", 404)
@@ -305,8 +361,8 @@ def _ok(value: Any, status: int = 200) -> Response:
     return JSONResponse({"data": value}, status)
 
 
-def _coded(code: str, message: str, status: int) -> Response:
-    return JSONResponse({"error": {"code": code, "message": message}}, status)
+def _coded(code: str, message: str, status: int, details: list[Json] | None = None) -> Response:
+    return JSONResponse({"error": {"code": code, "message": message, "details": details or []}}, status)
 
 
 def _content(item: Json) -> str:

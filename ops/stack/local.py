@@ -152,10 +152,10 @@ def worker_programs(settings: StackSettings, environment: Mapping[str, str], fol
         ready=_makes_progress(stub_port),
         environment=environment,
     )
-    stub_url = f"http://127.0.0.1:{stub_port}/v1"
+    options = ["--stub-url", f"http://127.0.0.1:{stub_port}/v1", "--state", str(settings.data.resolve() / "worker")]
     worker = Program(
         name="worker",
-        command=leashed([str(Path(sys.executable).with_name("oa")), "worker", "--stub-url", stub_url]),
+        command=leashed([str(Path(sys.executable).with_name("oa")), "worker", *options]),
         ready=_at_once,
         says=" is running at event ",
         may_end=True,

@@ -84,17 +84,20 @@ class Phone:
                         self._answered[what].set()
 
     def differences(self, events: Sequence[Recorded]) -> Iterator[str]:
-        """Each handshake acknowledged, by one session at most once; messages carried out at most once, in order."""
+        """Each handshake acknowledged once; each message that arrived carried out once, in order.
+
+        Of a message whose turn a kill broke off, the daemon may know only that: it says so instead.
+        """
         stream = [event.payload for event in events if names.worker_id_of(event.stream) == DEFAULT_ID]
-        acks = Counter((_acknowledged(payload), payload.get("desktop_session_id")) for payload in stream)
-        acks = Counter({key: times for key, times in acks.items() if key[0]})
+        acks = Counter(acked for payload in stream if (acked := _acknowledged(payload)))
         yield from (f"{key} acknowledged {times} times" for key, times in acks.items() if times > 1)
-        acknowledged = {handshake_id for handshake_id, _ in acks}
-        yield from (f"{key} never acknowledged" for key in self.handshakes if key not in acknowledged)
-        yield from (f"{key} acknowledged and never sent" for key in acknowledged.difference(self.handshakes))
+        yield from (f"{key} never acknowledged" for key in self.handshakes if key not in acks)
+        yield from (f"{key} acknowledged and never sent" for key in acks.keys() - self.handshakes)
+        arrived = {payload["message_id"]: payload["params"]["text"] for payload in stream if _is_message(payload)}
+        broken_off = {arrived[message_id] for payload in stream if (message_id := _broken_off(payload)) in arrived}
         carried_out = [text for payload in stream if (text := _carried_out(payload))]
-        if carried_out != [text for text in self.messages if text in carried_out]:
-            yield f"messages carried out: {carried_out}"
+        if carried_out != [text for text in arrived.values() if text in carried_out or text not in broken_off]:
+            yield f"messages carried out: {carried_out}, broken off: {broken_off}, arrived: {list(arrived.values())}"
 
 
 def _handshake(handshake_id: str) -> Payload:
@@ -109,6 +112,17 @@ def _handshake(handshake_id: str) -> Payload:
 
 def _acknowledged(payload: Payload) -> str | None:
     return payload.get("handshake_id") if payload.get("method") == "desktop/handshake_ack" else None
+
+
+def _is_message(payload: Payload) -> bool:
+    return payload.get("method") == "ios/user_message"
+
+
+def _broken_off(payload: Payload) -> str | None:
+    match payload:
+        case {"method": "worker/turn_lost", "params": {"message_id": str(message_id)}}:
+            return message_id
+    return None
 
 
 def _carried_out(payload: Payload) -> str | None:

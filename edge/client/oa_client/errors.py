@@ -15,6 +15,7 @@ OaError
 ├── SubscriptionRefused     the socket refused a subscription: code
 ├── RequestFailed           a worker was asked and answered with an error, or nobody answered in time: code, message
 ├── NotSignedIn             no token for this address; the message says how to get one
+├── StoreFailed             the daemon's own file cannot be used: disk full, or another daemon has it
 └── CodexFailed             the local Codex
     ├── NoCodex             none was found; the message says how to get one
     ├── CodexExited         it ended, or did not start
@@ -37,11 +38,14 @@ class BadAnswer(OaError):
 
 
 class Refused(OaError):
-    def __init__(self, status: int, code: str, message: str) -> None:
+    """`reason_code` is the first that `error.details` names (docs/adr/0013), else empty."""
+
+    def __init__(self, status: int, code: str, message: str, reason_code: str = "") -> None:
         super().__init__(f"{message} ({status} {code})" if code else f"{message} ({status})")
         self.status = status
         self.code = code
         self.message = message
+        self.reason_code = reason_code
 
 
 class InvalidInput(Refused):
@@ -93,6 +97,10 @@ class NotSignedIn(OaError):
     pass
 
 
+class StoreFailed(OaError):
+    pass
+
+
 class CodexFailed(OaError):
     pass
 
@@ -102,7 +110,11 @@ class NoCodex(CodexFailed):
 
 
 class CodexExited(CodexFailed):
-    pass
+    """`status` as the operating system tells it, negative for a signal; None when it did not start."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class CodexError(CodexFailed):
@@ -127,18 +139,24 @@ _BY_STATUS: dict[int, type[Refused]] = {
 
 def refusal(status: int, body: bytes) -> Refused:
     """The exception for an error answer in any of the envelopes of edge §1.1."""
-    code, message = _code_and_message(body)
+    answer = _object(body)
+    coded = answer.get("error")
+    coded = coded if isinstance(coded, dict) else {}
     kind = ServerFailed if status >= 500 else _BY_STATUS.get(status, Refused)
-    return kind(status, code, message or f"HTTP {status}")
+    message = str(coded.get("message") or answer.get("message") or f"HTTP {status}")
+    return kind(status, str(coded.get("code") or ""), message, _reason_code(coded.get("details")))
 
 
-def _code_and_message(body: bytes) -> tuple[str, str]:
+def _object(body: bytes) -> dict[str, object]:
     try:
         answer = msgspec.json.decode(body)
     except msgspec.DecodeError:
-        return "", ""
-    if not isinstance(answer, dict):
-        return "", ""
-    error = answer.get("error")
-    coded = error if isinstance(error, dict) else {}
-    return str(coded.get("code") or ""), str(coded.get("message") or answer.get("message") or "")
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _reason_code(details: object) -> str:
+    match details:
+        case [{"reason_code": str(reason_code)}, *_]:
+            return reason_code
+    return ""

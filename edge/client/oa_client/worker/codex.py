@@ -25,6 +25,7 @@ class Codex:
         self._process = process
         self._requests: dict[int, asyncio.Future[Any]] = {}
         self._count = 0
+        self._exited: CodexExited | None = None
 
     @classmethod
     async def start(cls, binary: Path, *, cwd: Path, environment: Mapping[str, str]) -> Self:
@@ -44,22 +45,26 @@ class Codex:
             raise CodexExited(f"Codex did not start: {error}") from error
         return cls(process)
 
-    async def initialize(self, *, version: str) -> None:
-        """`messages` must be read meanwhile, because answers arrive there."""
-        await self.request(
-            "initialize", {"clientInfo": {"name": "oa_worker", "title": "oa worker", "version": version}}
-        )
+    async def initialize(self, *, version: str) -> Payload:
+        """What Codex tells of itself. `messages` must be read meanwhile, because answers arrive there."""
+        client = {"name": "oa_worker", "title": "oa worker", "version": version}
+        told: Payload = await self.request("initialize", {"clientInfo": client})
         await self._send({"method": "initialized"})
+        return told
 
     async def request(self, method: str, params: Payload) -> Any:
+        """The result. Raises CodexError when Codex refuses, CodexExited when it ends first."""
+        if self._exited is not None:
+            raise self._exited
         self._count += 1
+        number = self._count
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._requests[self._count] = answer
+        self._requests[number] = answer
         try:
-            await self._send({"id": self._count, "method": method, "params": params})
+            await self._send({"id": number, "method": method, "params": params})
             return await answer
         finally:
-            del self._requests[self._count]
+            del self._requests[number]
 
     async def answer(self, request: Payload, result: Payload | None) -> None:
         """Answers a request that Codex made; None: we do not know such requests."""
@@ -78,11 +83,12 @@ class Codex:
                 yield message
             else:
                 self._resolve(message)
-        exited = CodexExited(f"Codex ended with status {await self._process.wait()}")
+        status = await self._process.wait()
+        self._exited = CodexExited(f"Codex ended with status {status}", status)
         for answer in self._requests.values():
             if not answer.done():
-                answer.set_exception(exited)
-        raise exited
+                answer.set_exception(self._exited)
+        raise self._exited
 
     def _resolve(self, message: Payload) -> None:
         answer = self._requests.get(message["id"])
@@ -114,7 +120,8 @@ class Codex:
 
     async def _has_ended(self) -> bool:
         try:
-            await asyncio.wait_for(self._process.wait(), _GRACE_S)
+            async with asyncio.timeout(_GRACE_S):
+                await self._process.wait()
         except TimeoutError:
             return False
         return True

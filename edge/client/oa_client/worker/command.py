@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ from oa_client.worker.installation import (
     sandbox_works,
     write_stub_profile,
 )
+from oa_client.worker.store import Store, place
 from oa_client.worker.turns import TurnSettings
 
 DEFAULT_ID = "desktopw:shared"
@@ -105,6 +107,7 @@ def worker(
     codex_package: Annotated[
         Path, typer.Option(envvar="OA_CODEX_PACKAGE", help="Where npm installed Codex, when it is not on PATH.")
     ] = Path("ops/codex"),
+    state: Annotated[Path | None, typer.Option(help="Where it remembers what it took.", show_default=False)] = None,
     url: Url = None,
     token: Token = None,
     data: Data = DEFAULT_DATA,
@@ -113,19 +116,33 @@ def worker(
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     wanted = Wanted(provider, stub_url, codex_bin, codex_package, data / "codex", os.environ)
-    run(_serve(Caller(url, token, data), wanted, worker_id, cwd.resolve(), sandbox, approve is Approve.ALL))
+    remembered = state or state_folder(os.environ)
+    run(_serve(Caller(url, token, data), wanted, worker_id, cwd.resolve(), remembered, sandbox, approve is Approve.ALL))
+
+
+def state_folder(environment: Mapping[str, str]) -> Path:
+    """Where the user's programs keep their state (XDG)."""
+    return Path(environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "oa"
 
 
 async def _serve(
-    caller: Caller, wanted: Wanted, worker_id: str, cwd: Path, sandbox: Sandbox | None, approve_all: bool
+    caller: Caller,
+    wanted: Wanted,
+    worker_id: str,
+    cwd: Path,
+    state: Path,
+    sandbox: Sandbox | None,
+    approve_all: bool,
 ) -> None:
     """Until SIGTERM, SIGINT, somebody's `stop`, or an error."""
     async with caller.client() as client:
         setup = wanted.setup()
         turns = TurnSettings(cwd, sandbox or await _default_sandbox(setup), approve_all)
         settings = DaemonSettings(worker_id, turns)
-        codex = await Codex.start(setup.binary, cwd=cwd, environment=setup.environment)
-        daemon = Daemon(client, codex, settings, session_id=str(uuid.uuid4()), now=lambda: datetime.now(UTC))
+        start = partial(Codex.start, setup.binary, cwd=cwd, environment=setup.environment)
+        store = Store.open(place(state, client.url, worker_id))
+        now = partial(datetime.now, UTC)
+        daemon = Daemon(client, store, start, settings, session_id=str(uuid.uuid4()), now=now)
         running = asyncio.create_task(daemon.run())
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, running.cancel)
@@ -133,6 +150,8 @@ async def _serve(
             out.print(f"The worker was stopped: {await running}")
         except asyncio.CancelledError:
             out.print("Stopped.")
+        finally:
+            store.close()
 
 
 async def _default_sandbox(setup: Setup) -> Sandbox:

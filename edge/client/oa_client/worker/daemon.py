@@ -1,22 +1,25 @@
-"""The daemon itself: one Codex, one worker on the edge, and the tasks between them."""
+"""The daemon itself: a worker on the edge, Codex here, and the tasks between them."""
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import NoReturn
 
-from oa_client.backoff import delays_s
+from oa_client.backoff import delays_s, repeated
 from oa_client.client import Client
-from oa_client.errors import TRANSIENT, CodexExited, Conflict, OaError
+from oa_client.errors import Conflict, OaError
 from oa_client.worker.codex import Codex
-from oa_client.worker.intents import Acknowledge, Intents, Stop, Turn, acknowledgement
-from oa_client.worker.mirror import SOURCE, mirrored
+from oa_client.worker.inbox import Cursor, Inbox, NoRequests, Requests, WorkerStopped
+from oa_client.worker.marks import Marks
+from oa_client.worker.mirror import SOURCE
 from oa_client.worker.outbox import Outbox
-from oa_client.worker.turns import Turns, TurnSettings
-from oa_client.workers import CreatedWorker, Payload
+from oa_client.worker.store import Store
+from oa_client.worker.supervision import Approvals, Listener, Supervision
+from oa_client.worker.turns import CurrentThread, Turns, TurnSettings
+from oa_client.workers import CreatedWorker, NewEvent, Payload
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,109 +36,194 @@ class DaemonSettings:
     heartbeat_s: float = 30.0
 
 
+@dataclass(frozen=True)
+class Hooks:
+    """Who answers what is asked of the worker and by Codex, and who else is shown what Codex says."""
+
+    requests: Requests
+    approvals: Approvals
+    listeners: Sequence[Listener] = field(default=())
+
+
 class Daemon:
-    """`now` gives aware datetimes; `session_id` is new for every start and part of every event id."""
+    """`now` gives aware datetimes; `session_id` is new for every start; `start_codex` is called again after a crash.
+
+    `hooks` is given this daemon, which has its `outbox` then, and `codex` as soon as something is asked.
+    """
 
     def __init__(
-        self, client: Client, codex: Codex, settings: DaemonSettings, *, session_id: str, now: Callable[[], datetime]
+        self,
+        client: Client,
+        store: Store,
+        start_codex: Callable[[], Awaitable[Codex]],
+        settings: DaemonSettings,
+        *,
+        session_id: str,
+        now: Callable[[], datetime],
+        hooks: Callable[["Daemon"], Hooks] | None = None,
     ) -> None:
         self._client = client
-        self._codex = codex
+        self._store = store
         self._settings = settings
         self._session_id = session_id
         self._now = now
-        self._intents = Intents()
-        self._turns = Turns(codex, settings.turns, self._report_failure)
-        self._outbox = Outbox(lambda events: client.post_events(settings.worker_id, events), session_id)
+        self._beats = 0
+        self._is_registered = False
+        self._busy_changed = asyncio.Event()
+        self._cursor = Cursor(store)
+        self._marks = Marks(store)
+        self.outbox = Outbox(self._post, store, self.timestamp)
+        answering = hooks(self) if hooks else Hooks(NoRequests(), settings.turns)
+        self.codex = Supervision(
+            start_codex,
+            self._turns,
+            outbox=self.outbox,
+            approvals=answering.approvals,
+            listeners=answering.listeners,
+            report=self.report,
+            timestamp=self.timestamp,
+            version=VERSION,
+        )
+        self._inbox = Inbox(
+            client,
+            settings.worker_id,
+            session_id,
+            post=self._post,
+            cursor=self._cursor,
+            marks=self._marks,
+            outbox=self.outbox,
+            requests=answering.requests,
+            taken=self.codex.taken,
+            timestamp=self.timestamp,
+        )
+
+    def _turns(self, codex: Codex) -> Turns:
+        return Turns(
+            codex,
+            self._settings.turns,
+            self._marks,
+            CurrentThread(self._store),
+            report=self.report,
+            changed=self._busy_changed.set,
+            timestamp=self.timestamp,
+        )
 
     async def run(self) -> str:
-        """Mirrors and obeys until somebody else stops the worker (returns why), until it is cancelled, or until an
-        error that no repetition can mend. Codex is closed and the worker stopped on the way out."""
-        mirror = asyncio.create_task(self._mirror())
-        tasks: list[asyncio.Task[Any]] = [mirror]
+        """Mirrors and obeys until somebody stops the worker (returns why), until it is cancelled, or until an error
+        that no repetition can mend. The worker itself is left running, for the next daemon."""
+        delivering = asyncio.create_task(self.outbox.run())
         try:
-            await self._codex.initialize(version=VERSION)
-            created = await self._register()
-            jobs = (self._deliver(), self._turns.run(), self._obey(created.latest_seq), self._beat())
-            tasks += [asyncio.create_task(job) for job in jobs]
-            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            return str(ended.pop().result())
+            await self._live(delivering)
+        except WorkerStopped as stopped:
+            return stopped.reason
         finally:
-            await self._codex.close()
-            if len(tasks) > 1:
-                await self._say_goodbye(mirror)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._say_goodbye(delivering)
+            self._store.save()
+
+    async def _live(self, delivering: asyncio.Task[NoReturn]) -> NoReturn:
+        try:
+            created = await self._register()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_outcome(delivering))
+                tasks.create_task(self.codex.run())
+                tasks.create_task(self._inbox.run(created.latest_seq))
+                tasks.create_task(self._beat())
+        except BaseExceptionGroup as failed:
+            raise _first(failed) from None
+        raise AssertionError("none of them returns")
 
     async def _register(self) -> CreatedWorker:
-        worker_id = self._settings.worker_id
         metadata = {"source": SOURCE, "desktop_session_id": self._session_id, "daemon_version": VERSION}
-        for delay_s in delays_s():
-            try:
-                created = await self._client.create_worker(
-                    worker_id, adapter=ADAPTER, workspace_ref=str(self._settings.turns.cwd), metadata=metadata
-                )
-                # `oa up --worker` waits for this line
-                _LOG.info("worker %s is %s at event %d", worker_id, created.status, created.latest_seq)
-                return created
-            except TRANSIENT as error:
-                _LOG.warning("not registered: %s; next attempt in %.1f s", error, delay_s)
-                await asyncio.sleep(delay_s)
-        raise AssertionError("delays_s is endless")
+        cwd = str(self._settings.turns.cwd)
+        worker_id = self._settings.worker_id
+        created = await repeated(
+            lambda: self._client.create_worker(worker_id, adapter=ADAPTER, workspace_ref=cwd, metadata=metadata),
+            delays_s(),
+        )
+        await self._place_cursor(created.latest_seq)
+        self._is_registered = True
+        # `oa up --worker` waits for this line
+        _LOG.info("worker %s is %s at event %d", worker_id, created.status, created.latest_seq)
+        return created
 
-    async def _mirror(self) -> None:
-        async for message in self._codex.messages():
-            if event := mirrored(message, self._timestamp()):
-                await self._outbox.put(*event)
-            if "id" in message:
-                await self._codex.answer(message, self._settings.turns.decision(message))
-            self._turns.notice(message)
+    async def _place_cursor(self, latest_seq: int) -> None:
+        """Where it was; without a disk, where the edge was told; for a new worker, after what is there."""
+        if (self._cursor.seq or 0) > latest_seq:
+            _LOG.warning("the edge forgot this worker, so this daemon forgets what it knew of it")
+            self._marks.forget()
+            self._cursor.forget()
+        if self._cursor.seq is None:
+            there = await repeated(lambda: self._client.worker(self._settings.worker_id), delays_s())
+            with self._store.durably():
+                self._cursor.move(latest_seq if there.consumed_seq is None else there.consumed_seq)
 
-    async def _deliver(self) -> str:
-        try:
-            await self._outbox.run()
-        except Conflict:
-            if (await self._client.worker(self._settings.worker_id)).status == "running":
-                raise
-        return "stopped"
-
-    async def _obey(self, cursor: int) -> str:
-        async with aclosing(self._client.stream(self._settings.worker_id, cursor)) as events:
-            async for event in events:
-                match self._intents.of(event):
-                    case Acknowledge(handshake_id):
-                        ack = acknowledgement(handshake_id, self._session_id, self._timestamp())
-                        await self._outbox.put("worker.event", ack)
-                    case Turn(text):
-                        self._turns.add(text)
-                    case Stop(reason):
-                        return reason
-        raise AssertionError("the stream is endless")
-
-    async def _beat(self) -> None:
+    async def _beat(self) -> NoReturn:
         while True:
-            beat = {"source": SOURCE, "desktop_session_id": self._session_id, "occurred_at": self._timestamp()}
-            await self._outbox.put("worker.heartbeat", beat)
-            await asyncio.sleep(self._settings.heartbeat_s)
+            self._busy_changed.clear()
+            await repeated(lambda: self._post([self._heartbeat("on")]), delays_s())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.heartbeat_s):
+                    await self._busy_changed.wait()
 
-    async def _report_failure(self, method: str, message: str) -> None:
-        payload: Payload = {
+    def _heartbeat(self, state: str) -> NewEvent:
+        self._beats += 1
+        payload = {
             "source": SOURCE,
-            "method": method,
-            "params": {"error": {"message": message}},
-            "occurred_at": self._timestamp(),
+            "desktop_session_id": self._session_id,
+            "occurred_at": self.timestamp(),
+            "daemon": state,
+            "accepts_requests": True,
+            "busy": self.codex.turns.busy if self.codex.turns else None,
+            "consumed_seq": self._cursor.seq,
+            "codex_version": self.codex.codex_version,
         }
-        await self._outbox.put("worker.error", payload)
+        return NewEvent(f"{self._session_id}:beat:{self._beats}", "worker.heartbeat", payload)
 
-    async def _say_goodbye(self, mirror: asyncio.Task[None]) -> None:
-        """Delivers what Codex said last and stops the worker, as far as the edge takes it in time."""
-        with suppress(TimeoutError, OaError):
-            async with asyncio.timeout(_FAREWELL_S):
-                with suppress(CodexExited):
-                    await mirror
-                await self._outbox.delivered()
-                await self._client.stop_worker(self._settings.worker_id, "daemon_stopped")
+    async def _post(self, events: Sequence[NewEvent]) -> None:
+        """Raises WorkerStopped when a conflict means that."""
+        try:
+            await self._client.post_events(self._settings.worker_id, events)
+        except Conflict as conflict:
+            if not conflict.reason_code and await self._has_stopped():
+                raise WorkerStopped("stopped") from conflict
+            raise
 
-    def _timestamp(self) -> str:
+    async def _has_stopped(self) -> bool:
+        return (await self._client.worker(self._settings.worker_id)).status != "running"
+
+    def report(self, event_type: str, method: str, params: Payload) -> None:
+        """An event of the daemon's own, in order with what Codex says."""
+        payload = {"source": SOURCE, "method": method, "params": params, "occurred_at": self.timestamp()}
+        self.outbox.note(event_type, payload)
+
+    async def _say_goodbye(self, delivering: asyncio.Task[NoReturn]) -> None:
+        """Delivers what Codex said last, as far as the edge takes it in time; the rest waits for the next daemon."""
+        if self._is_registered and not delivering.done():
+            with suppress(TimeoutError, OaError, WorkerStopped):
+                async with asyncio.timeout(_FAREWELL_S):
+                    await self._all_delivered(delivering)
+                    await self._post([self._heartbeat("off")])
+        delivering.cancel()
+        await asyncio.gather(delivering, return_exceptions=True)
+
+    async def _all_delivered(self, delivering: asyncio.Task[NoReturn]) -> None:
+        emptied = asyncio.create_task(self.outbox.delivered())
+        try:
+            await asyncio.wait([delivering, emptied], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            emptied.cancel()
+
+    def timestamp(self) -> str:
         return self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+async def _outcome(running: asyncio.Task[NoReturn]) -> NoReturn:
+    await asyncio.wait([running])
+    running.result()
+    raise AssertionError("it never returns")
+
+
+def _first(failed: BaseException) -> BaseException:
+    while isinstance(failed, BaseExceptionGroup):
+        failed = failed.exceptions[0]
+    return failed

@@ -1,18 +1,32 @@
-"""What people write, one turn of Codex after another, in one thread."""
+"""What people write becomes turns of Codex: one after another in each thread, each message once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn, Protocol
 
-from oa_client.errors import CodexError
-from oa_client.worker.codex import Codex
+from oa_client.errors import CodexError, CodexExited
+from oa_client.worker.marks import Mark, Marks
+from oa_client.worker.store import Store
+from oa_client.worker.threads import Thread, begun, described, loaded
 from oa_client.workers import Payload
+
+_LOG = logging.getLogger(__name__)
 
 ASK_FOR_EVERYTHING = "untrusted"
 ASK_FOR_NOTHING = "never"
 
 _DECIDED_BY_US = ("item/commandExecution/requestApproval", "item/fileChange/requestApproval")
+
+
+class Asked(Protocol):
+    """A running Codex."""
+
+    async def request(self, method: str, params: Payload) -> Any:
+        """The result. Raises CodexError when Codex refuses, CodexExited when it ends first."""
 
 
 @dataclass(frozen=True)
@@ -28,45 +42,223 @@ class TurnSettings:
         policy = ASK_FOR_EVERYTHING if self.approve_all else ASK_FOR_NOTHING
         return {"cwd": str(self.cwd), "sandbox": self.sandbox, "approvalPolicy": policy}
 
-    def decision(self, request: Payload) -> Payload | None:
+    async def decide(self, request: Payload) -> Payload | None:
         """The answer to a request of Codex; None for requests we do not know."""
         if request["method"] not in _DECIDED_BY_US:
             return None
         return {"decision": "accept" if self.approve_all else "decline"}
 
 
-class Turns:
-    """Texts wait while a turn runs; the thread is started with the first one."""
+class CurrentThread:
+    """Where messages go that name no thread; kept, so that the next daemon goes on there."""
 
-    def __init__(self, codex: Codex, settings: TurnSettings, failed: Callable[[str, str], Awaitable[None]]) -> None:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def thread_id(self) -> str | None:
+        return self._store.fact("thread")
+
+    @thread_id.setter
+    def thread_id(self, thread_id: str | None) -> None:
+        self._store.set_fact("thread", thread_id)
+
+
+class Turns:
+    """Of one running Codex. Messages wait in their marks, so another Turns on another Codex goes on with what is open.
+
+    `report` takes type, method and params of an event; `changed` is called when a turn begins or ends.
+    """
+
+    def __init__(
+        self,
+        codex: Asked,
+        settings: TurnSettings,
+        marks: Marks,
+        current: CurrentThread,
+        *,
+        report: Callable[[str, str, Payload], None],
+        changed: Callable[[], None],
+        timestamp: Callable[[], str],
+    ) -> None:
         self._codex = codex
         self._settings = settings
-        self._failed = failed
-        self._texts: asyncio.Queue[str] = asyncio.Queue()
-        self._thread_id: str | None = None
-        self._ended = asyncio.Event()
+        self._marks = marks
+        self._current = current
+        self._report = report
+        self._changed = changed
+        self._timestamp = timestamp
+        self._threads: dict[str, Thread] = {}
+        self._queues: dict[str, asyncio.Queue[Mark]] = {}
+        self._seen: set[str] = set()
+        self._arrived = asyncio.Event()
 
-    def add(self, text: str) -> None:
-        self._texts.put_nowait(text)
+    def taken(self) -> None:
+        """There is a new mark."""
+        self._arrived.set()
+
+    @property
+    def busy(self) -> Payload | None:
+        """The turn that runs longest."""
+        running = [busy for thread in self._threads.values() if (busy := thread.busy)]
+        return min(running, key=lambda busy: str(busy["since"]), default=None)
 
     def notice(self, message: Payload) -> None:
-        """Must see every notification of Codex."""
-        if message["method"] == "turn/completed":
-            self._ended.set()
+        """Must see every notification of Codex, in order, before the event that mirrors it is kept."""
+        match message:
+            case {"method": "turn/started", "params": {"threadId": str(thread_id), "turn": {"id": str(turn_id)}}}:
+                if thread := self._threads.get(thread_id):
+                    thread.begin(turn_id, self._timestamp())
+                    self._changed()
+            case {"method": "turn/completed", "params": {"threadId": str(thread_id), "turn": {"id": str(turn_id)}}}:
+                if thread := self._threads.get(thread_id):
+                    thread.end(turn_id)
+                    self._end_marks(turn_id)
+                    self._changed()
 
     async def run(self) -> None:
-        while True:
-            text = await self._texts.get()
-            try:
-                await self._take(text)
-            except CodexError as error:
-                await self._failed("turn/start", str(error))
+        """Takes up what is open, then what arrives. Returns when Codex has ended."""
+        try:
+            async with asyncio.TaskGroup() as lanes:
+                await self._take_up(lanes)
+        except* CodexExited as ended:
+            _LOG.debug("%s", ended)
 
-    async def _take(self, text: str) -> None:
-        if self._thread_id is None:
-            started = await self._codex.request("thread/start", self._settings.thread)
-            self._thread_id = str(started["thread"]["id"])
-        self._ended.clear()
-        message = {"type": "text", "text": text}
-        await self._codex.request("turn/start", {"threadId": self._thread_id, "input": [message]})
-        await self._ended.wait()
+    async def _take_up(self, lanes: asyncio.TaskGroup) -> NoReturn:
+        while True:
+            self._arrived.clear()
+            for mark in self._marks.open():
+                if mark.message.message_id not in self._seen:
+                    self._seen.add(mark.message.message_id)
+                    await self._route(mark, lanes)
+            await self._arrived.wait()
+
+    async def load(self, thread_id: str) -> Thread:
+        """The thread, resumed if this Codex has not loaded it. Raises CodexError when there is no such thread."""
+        if thread_id not in self._threads:
+            params = {"threadId": thread_id, **self._settings.thread}
+            resumed = await self._codex.request("thread/resume", params)
+            self._threads[thread_id] = loaded(resumed["thread"])
+        return self._threads[thread_id]
+
+    async def interrupt(self, thread_id: str | None = None) -> None:
+        """The turn that runs in the thread, or every running turn; returns when Codex has said that it ended."""
+        for thread in list(self._threads.values()):
+            if thread.busy and thread_id in (None, thread.thread_id):
+                with suppress(CodexError):  # it ended by itself meanwhile
+                    params = {"threadId": thread.thread_id, "turnId": thread.running_turn}
+                    await self._codex.request("turn/interrupt", params)
+                    await thread.idle.wait()
+
+    async def _route(self, mark: Mark, lanes: asyncio.TaskGroup) -> None:
+        try:
+            thread, mark = await self._placed(mark)
+        except CodexError as error:
+            self._fail(mark, "thread/resume", error)
+            return
+        if mark.state == "ended" or (mark.message.steers and await self._steered(thread, mark)):
+            return
+        if thread.thread_id not in self._queues:
+            self._queues[thread.thread_id] = asyncio.Queue()
+            lanes.create_task(self._work(thread, self._queues[thread.thread_id]))
+        self._queues[thread.thread_id].put_nowait(mark)
+
+    async def _placed(self, mark: Mark) -> tuple[Thread, Mark]:
+        """Its thread, and the mark as Codex knows the message after whatever interrupted us."""
+        thread_id = mark.thread_id or mark.message.thread_id
+        if thread_id is None or mark.message.thread_id is None:
+            thread = await self._continued(thread_id or self._current.thread_id)
+        else:
+            thread = await self.load(thread_id)
+        if mark.state == "claimed":
+            return thread, mark
+        return thread, await self._looked_up(mark)
+
+    async def _continued(self, thread_id: str | None) -> Thread:
+        """The current thread; a new one when there is none, or when Codex forgot it because nothing was said in it."""
+        if thread_id is not None:
+            try:
+                return await self.load(thread_id)
+            except CodexError as error:
+                _LOG.info("a new thread begins: %s", error)
+        started = await self._codex.request("thread/start", self._settings.thread)
+        thread = loaded(started["thread"])
+        self._threads[thread.thread_id] = thread
+        self._current.thread_id = thread.thread_id
+        return thread
+
+    async def _looked_up(self, mark: Mark) -> Mark:
+        """`ended` if Codex had begun it, else `claimed` as before."""
+        turns = await self._history(mark.thread_id)
+        if turn_id := begun(turns, mark):
+            ended = mark.moved("ended", mark.thread_id, turn_id)
+            self._marks.note(ended)
+            params = {"message_id": mark.message.message_id, "thread_id": mark.thread_id, "turn_id": turn_id}
+            self._report("worker.event", "worker/turn_lost", params)
+            return ended
+        return mark.moved("claimed")
+
+    async def _history(self, thread_id: str | None) -> list[Payload]:
+        try:
+            read = await self._codex.request("thread/read", {"threadId": thread_id, "includeTurns": True})
+        except CodexError:  # nothing was said in it
+            return []
+        return list(read["thread"]["turns"])
+
+    async def _work(self, thread: Thread, queue: asyncio.Queue[Mark]) -> None:
+        while True:
+            mark = await queue.get()
+            await thread.idle.wait()
+            try:
+                await self._start(thread, mark)
+            except CodexError as error:
+                thread.rest()
+                self._fail(mark, "turn/start", error)
+            except CodexExited:
+                return  # what is open is taken up with the next Codex
+            await thread.idle.wait()
+
+    async def _start(self, thread: Thread, mark: Mark) -> None:
+        self._marks.set(mark.moved("starting", thread.thread_id, thread.newest_turn))
+        thread.idle.clear()
+        thread.what = described(mark.message.text)
+        answer = await self._codex.request("turn/start", {"threadId": thread.thread_id, **_said(mark)})
+        self._started(thread, mark, str(answer["turn"]["id"]))
+
+    async def _steered(self, thread: Thread, mark: Mark) -> bool:
+        """Whether the message was put into the turn that runs there; otherwise it becomes one of its own."""
+        if thread.busy is None:
+            return False
+        turn_id = thread.running_turn
+        self._marks.set(mark.moved("starting", thread.thread_id, turn_id))
+        try:
+            params = {"threadId": thread.thread_id, "expectedTurnId": turn_id, **_said(mark)}
+            answer = await self._codex.request("turn/steer", params)
+        except CodexError as error:
+            _LOG.info("the turn cannot be steered, so the message waits: %s", error)
+            return False
+        self._started(thread, mark, str(answer["turnId"]))
+        return True
+
+    def _started(self, thread: Thread, mark: Mark, turn_id: str) -> None:
+        """Codex may have told of the turn's end before its answer reached us."""
+        has_ended = turn_id in thread.ended_turns
+        self._marks.set(mark.moved("ended" if has_ended else "started", thread.thread_id, turn_id))
+        if not has_ended and thread.running_turn is None:
+            thread.begin(turn_id, self._timestamp())
+
+    def _end_marks(self, turn_id: str) -> None:
+        for mark in self._marks.open():
+            if mark.state == "started" and mark.turn_id == turn_id:
+                self._marks.note(mark.moved("ended", mark.thread_id, turn_id))
+
+    def _fail(self, mark: Mark, method: str, error: CodexError) -> None:
+        self._marks.note(mark.moved("ended", mark.thread_id))
+        params = {"message_id": mark.message.message_id, "error": {"message": str(error)}}
+        self._report("worker.error", method, params)
+
+
+def _said(mark: Mark) -> Payload:
+    """Newer Codex keeps the id with the message; 0.104 takes no notice of it."""
+    message = {"type": "text", "text": mark.message.text}
+    return {"input": [message], "clientUserMessageId": mark.message.message_id}
