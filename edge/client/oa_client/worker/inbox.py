@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeGuard
 
 from oa_client.backoff import delays_s, repeated
 from oa_client.client import Client
@@ -18,7 +19,8 @@ from oa_client.workers import NewEvent, Payload, WorkerEvent
 
 _LOG = logging.getLogger(__name__)
 
-_REFUSED_CLAIMS = ("already_claimed", "too_late", "not_open")
+_MAX_ID_LENGTH = 255
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 
 CODEX_FAILED = -32000
 METHOD_NOT_ALLOWED = -32601
@@ -99,15 +101,20 @@ def sent(event: WorkerEvent) -> Sent | None:
 
 
 def _message(event: WorkerEvent, text: str, params: Mapping[Any, Any]) -> Message:
-    message_id = event.payload.get("message_id") or params.get("message_id") or f"seq:{event.seq}"
+    """A message without a usable id is called by its seq, as the edge does."""
+    told = (event.payload.get("message_id"), params.get("message_id"))
     thread_id = params.get("thread_id")
     return Message(
-        message_id=str(message_id),
+        message_id=next(filter(_is_identifier, told), f"seq:{event.seq}"),
         seq=event.seq,
         text=text,
         thread_id=str(thread_id) if thread_id else None,
         steers=params.get("mode") == "steer",
     )
+
+
+def _is_identifier(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= _MAX_ID_LENGTH and not _CONTROL_CHARACTERS.search(value)
 
 
 def acknowledgement(handshake_id: str, session_id: str, occurred_at: str) -> Payload:
