@@ -45,6 +45,7 @@ class FakeEdge:
         self.failures: list[Response] = []
         self.refusals: dict[str, Response] = {}
         self.token = TOKEN
+        self.refused_calls = 0
         self.floor = 0
         self.claims: dict[tuple[str, str], str] = {}
         self.open_requests: dict[str, datetime] = {}
@@ -304,6 +305,7 @@ class FakeEdge:
 
     def _refused(self, request: Request, *, worker: bool = False, running: bool = False) -> Response | None:
         if request.headers.get("authorization") != f"Bearer {self.token}":
+            self.refused_calls += 1
             return JSONResponse({"message": "Unauthenticated."}, 401)
         if worker and request.path_params["worker_id"] != self.worker_id:
             return _coded("not_found", "no such worker", 404)

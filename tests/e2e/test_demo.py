@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_codex import installed
+from tests.codex_scenes import PINNED
 from tests.services import until
 
 STEPS = ("desktop/handshake_ack", "ios/user_message", "item/completed", "turn/completed")
@@ -29,7 +29,7 @@ def processes_in(folder: Path) -> list[str]:
     return found
 
 
-@pytest.mark.skipif(not installed(), reason="no Codex: run `make codex`")
+@pytest.mark.skipif(not PINNED.launcher.exists(), reason="no Codex: run `make codex`")
 def test_the_demo_shows_every_event_and_leaves_nothing_behind() -> None:
     with tempfile.TemporaryDirectory(prefix="oa-demo-") as folder:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OA_")}

@@ -1,93 +1,29 @@
 """The daemon with the real Codex on the stub model, against an edge in memory."""
 
-import asyncio
-import os
 import secrets
 import signal
 import string
-import sys
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from oa_client import Client
-from oa_client.errors import NoCodex
-from oa_client.worker.installation import find_codex
 from oa_client.worker.legacy import repeats_a_modern_one
-from oa_client.workers import user_message
 
 from ops.stub_model.app import build
-from tests.codex_scenes import NEWEST
+from tests.codex_scenes import NEWEST, PINNED
+from tests.desk import WORKER, Desk, at_a_desk, methods, running, until
 from tests.fake_edge import TOKEN, FakeEdge, free_port, serving, serving_app
 
-PACKAGE = Path(__file__).parents[2] / "ops" / "codex"
-WORKER = "desktopw:shared"
-
-
-def installed() -> bool:
-    try:
-        return bool(find_codex(None, PACKAGE))
-    except NoCodex:
-        return False
-
-
-pytestmark = pytest.mark.skipif(not installed(), reason="no Codex: run `npm ci --ignore-scripts` in ops/codex")
-
-
-@dataclass(frozen=True)
-class Desk:
-    """An edge in memory at `port`, a stub model, and a folder in which daemons work."""
-
-    edge: FakeEdge
-    port: int
-    stub_url: str
-    folder: Path
-    package: Path = PACKAGE
-
-    @asynccontextmanager
-    async def daemon(self, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        """A running `oa worker` that has registered; killed at the end if it is still there."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", "from oa_client.cli import main; main()", "worker"),
-            *("--url", f"http://127.0.0.1:{self.port}", "--token", TOKEN, "--data", str(self.folder)),
-            *("--provider", "local-stub", "--stub-url", self.stub_url, "--cwd", str(self.folder)),
-            *("--state", str(self.folder / "state")),
-            *options,
-            env={**os.environ, "OA_CODEX_PACKAGE": str(self.package), "OA_SECRET": "not for commands"},
-        )
-        try:
-            await self.edge.recorded("worker.heartbeat", 1 + self._beats())
-            yield process
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-
-    def _beats(self) -> int:
-        return sum(event["eventType"] == "worker.heartbeat" for event in self.edge.events)
-
-    async def post(self, method: str, **payload: Any) -> int:
-        async with Client(f"http://127.0.0.1:{self.port}", TOKEN) as phone:
-            body = {"source": "autopilot-ios", "method": method, **payload}
-            return (await phone.post_event(WORKER, "worker.event", body)).seq
-
-    async def say(self, text: str) -> int:
-        return await self.post(**user_message(text, str(uuid.uuid4())))
+pytestmark = pytest.mark.skipif(not PINNED.launcher.exists(), reason="no Codex: run `make codex`")
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    edge, port = FakeEdge(), free_port()
-    async with serving(edge, port), serving_app(build(), free_port(port + 1)) as stub:
-        yield Desk(edge, port, f"{stub}/v1", tmp_path)
-
-
-def methods(edge: FakeEdge, after: int) -> list[str]:
-    return [event["payload"]["method"] for event in edge.events[after:] if "method" in event["payload"]]
+    async with at_a_desk(tmp_path) as desk:
+        yield desk
 
 
 async def test_a_message_makes_codex_run_a_command_and_its_output_is_mirrored_in_order(desk: Desk) -> None:
@@ -113,7 +49,7 @@ async def test_a_message_makes_codex_run_a_command_and_its_output_is_mirrored_in
 @pytest.mark.skipif(not NEWEST.launcher.exists(), reason=f"no Codex {NEWEST.number}: run `make {NEWEST.target}`")
 async def test_the_newest_version_is_steered_and_mirrored_alike(desk: Desk) -> None:
     (desk.folder / "answer.txt").write_text("forty-two")
-    async with replace(desk, package=NEWEST.package).daemon():
+    async with replace(desk, codex=NEWEST).daemon():
         asked = await desk.say("run: cat answer.txt")
         [ended] = await desk.edge.recorded("turn/completed")
     payloads = [event["payload"] for event in desk.edge.events[asked : ended["seq"]]]
@@ -150,7 +86,7 @@ async def test_each_handshake_is_acknowledged_once_with_its_very_id(desk: Desk) 
 async def test_an_edge_that_goes_away_and_comes_back_loses_and_repeats_nothing(tmp_path: Path) -> None:
     edge, port = FakeEdge(), free_port()
     async with serving_app(build(), free_port(port + 1)) as stub:
-        desk = Desk(edge, port, f"{stub}/v1", tmp_path)
+        desk = Desk(edge, port, f"{stub}/v1", tmp_path, PINNED)
         async with serving(edge, port):
             daemon = desk.daemon()
             process = await daemon.__aenter__()
@@ -225,23 +161,3 @@ async def test_a_worker_that_somebody_stops_ends_its_daemon_and_a_new_one_reatta
             await desk.say("hello")
             await desk.edge.recorded("turn/completed")
     assert [event["eventType"] for event in desk.edge.events].count("worker.stopped") == 1
-
-
-def running(command: str, parent: int | None = None) -> list[int]:
-    """Process ids whose command line contains the text."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            parent_id = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if command in line and parent in (None, parent_id):
-            found.append(int(entry.name))
-    return found
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - other processes set no event
-            await asyncio.sleep(0.02)
