@@ -113,6 +113,7 @@ def addresses(services: Services, ports: Ports) -> dict[str, str]:
         "OA_DATABASE_URL": services.postgres.dsn(),
         "OA_KAFKA_BOOTSTRAP": services.kafka.bootstrap,
         "OA_REDIS_URL": services.redis.url if services.redis else "",
+        "OA_STUB_URL": _stub_url(ports),
     }
 
 
@@ -152,7 +153,7 @@ def worker_programs(settings: StackSettings, environment: Mapping[str, str], fol
         ready=_makes_progress(stub_port),
         environment=environment,
     )
-    options = ["--stub-url", f"http://127.0.0.1:{stub_port}/v1", "--state", str(settings.data.resolve() / "worker")]
+    options = ["--stub-url", _stub_url(ports_of(settings)), "--state", str(settings.data.resolve() / "worker")]
     worker = Program(
         name="worker",
         command=leashed([str(Path(sys.executable).with_name("oa")), "worker", *options]),
@@ -163,6 +164,10 @@ def worker_programs(settings: StackSettings, environment: Mapping[str, str], fol
         folder=folder,
     )
     return [stub, worker]
+
+
+def _stub_url(ports: Ports) -> str:
+    return f"http://127.0.0.1:{ports.stub_model}/v1"
 
 
 async def _at_once() -> bool:

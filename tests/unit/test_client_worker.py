@@ -100,7 +100,7 @@ def test_the_configured_codex_wins_over_the_one_on_path_and_that_over_npms(
 
 def test_without_any_codex_it_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(NoCodex, match="npm ci"):
+    with pytest.raises(NoCodex, match="oa worker install"):
         find_codex(None, tmp_path)
     with pytest.raises(NoCodex, match="OA_CODEX_BIN"):
         find_codex(tmp_path / "missing", tmp_path)

@@ -15,7 +15,7 @@ from oa_client.errors import InvalidInput, Unauthorized
 from oa_client.options import DEFAULT_DATA, Caller, Data, Token, Url, err, fail, out, places, run
 from oa_client.remote import Decision, Mode, RemoteWorker
 from oa_client.rendering import line_of, question
-from oa_client.worker.command import worker
+from oa_client.worker.group import group as worker
 from oa_client.workers import Approval, preferred
 
 SENT_FROM = "oa-cli"
@@ -31,8 +31,9 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_show_locals=False,
     )
-    for command in (login, logout, say, tail, approve, interrupt, worker):
+    for command in (login, logout, say, tail, approve, interrupt):
         app.command()(command)
+    app.add_typer(worker, name="worker")
     for entry_point in sorted(entry_points(group="oa.commands"), key=lambda found: found.name):
         register: Callable[[typer.Typer], None] = entry_point.load()
         register(app)

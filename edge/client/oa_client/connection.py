@@ -24,6 +24,11 @@ class Places:
     stack_secrets: Path
     login: Path
 
+    @property
+    def stub_url(self) -> str | None:
+        """The stub model that a local stack runs beside its worker."""
+        return _assignments(self.stack_secrets).get("OA_STUB_URL") or None
+
     def last_login(self) -> Connection | None:
         return _from_login(self.login)
 

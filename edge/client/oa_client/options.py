@@ -1,17 +1,20 @@
 """Options that several commands share, and the one way their errors reach a person."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from oa_client.client import Client
 from oa_client.connection import Places, resolve
 from oa_client.errors import Forbidden, NotFound, OaError, Unauthorized, Unreachable
+from oa_client.folders import login_file
 
 Url = Annotated[str | None, typer.Option(envvar="OA_URL", help="Address of the edge.")]
 Token = Annotated[str | None, typer.Option(envvar="OA_TOKEN", help="Personal token.", show_envvar=True)]
@@ -31,7 +34,7 @@ _NEXT_STEPS = {
 
 
 def places(data: Path) -> Places:
-    return Places(data / "secrets.env", Path(typer.get_app_dir("oa")) / "login.json")
+    return Places(data / "secrets.env", login_file())
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,23 @@ class Caller:
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    """Runs a command to its end; expected errors become one line that says what to do next."""
-    try:
+    """Runs a command to its end."""
+    with expected():
         asyncio.run(work)
+
+
+@contextmanager
+def expected(status: int = 1) -> Iterator[None]:
+    """Expected errors become one line that says what to do next, and end the command with this status."""
+    try:
+        yield
     except OaError as error:
         hints = [hint for kind, hint in _NEXT_STEPS.items() if isinstance(error, kind)]
-        fail("; ".join([str(error), *hints]))
+        fail("; ".join([str(error), *hints]), status)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
 
-def fail(message: str) -> NoReturn:
-    err.print(f"[red]oa:[/red] {message}")
-    raise typer.Exit(1)
+def fail(message: str, status: int = 1) -> NoReturn:
+    err.print(Text.assemble(("oa: ", "red"), message))
+    raise typer.Exit(status)

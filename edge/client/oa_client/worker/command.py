@@ -1,22 +1,29 @@
-"""`oa worker`: options in, a daemon until it is told to stop."""
+"""`oa worker run`: options in, a daemon until it is told to stop, or for one prompt."""
 
 import asyncio
 import logging
 import os
 import signal
+import sys
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
+import msgspec
 import typer
+from rich.text import Text
 
+from oa_client.client import Client
 from oa_client.errors import NoCodex
-from oa_client.options import DEFAULT_DATA, Caller, Data, Token, Url, out, run
+from oa_client.folders import data_folder, state_folder
+from oa_client.options import DEFAULT_DATA, Caller, Data, Token, Url, err, expected, out, places, run
 from oa_client.worker.codex import Codex
 from oa_client.worker.daemon import Daemon, DaemonSettings
 from oa_client.worker.installation import (
@@ -26,10 +33,14 @@ from oa_client.worker.installation import (
     sandbox_works,
     write_stub_profile,
 )
+from oa_client.worker.once import Exit, Once, Said, Step
 from oa_client.worker.store import Store, place
 from oa_client.worker.turns import TurnSettings
+from oa_client.workers import WorkerEvent
 
 DEFAULT_ID = "desktopw:shared"
+
+State = Annotated[Path | None, typer.Option(help="Folder of what the daemon must not forget.", show_default=False)]
 
 _LOG = logging.getLogger(__name__)
 
@@ -68,13 +79,13 @@ class Wanted:
     provider: Provider
     stub_url: str | None
     codex_bin: Path | None
-    codex_package: Path
+    codex_packages: tuple[Path, ...]
     stub_home: Path
     inherited: Mapping[str, str]
 
     def setup(self) -> Setup:
         """Finds Codex and, for the stub, writes its configuration. Raises NoCodex."""
-        binary = find_codex(self.codex_bin, self.codex_package.resolve())
+        binary = find_codex(self.codex_bin, *(package.resolve() for package in self.codex_packages))
         home = Path(self.inherited.get("CODEX_HOME") or Path.home() / ".codex")
         stub_url = self._stub_url(home)
         if stub_url:
@@ -91,7 +102,15 @@ class Wanted:
 
 
 def worker(
-    worker_id: Annotated[str, typer.Option("--id", help="Id of the worker.")] = DEFAULT_ID,
+    worker_id: Annotated[
+        str | None, typer.Option("--id", help=f"Id of the worker: {DEFAULT_ID}; with --once a new one.")
+    ] = None,
+    once: Annotated[
+        str | None, typer.Option(metavar="PROMPT", help="Have this done, say what Codex says, end with its outcome.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --once: the turn's events, one JSON object a line.")
+    ] = False,
     provider: Annotated[Provider, typer.Option(help="Whose model; auto: your account, else the stub.")] = Provider.AUTO,
     stub_url: Annotated[
         str | None, typer.Option(envvar="OA_STUB_URL", help="Address of the stub model, ending in /v1.")
@@ -107,51 +126,99 @@ def worker(
     codex_package: Annotated[
         Path, typer.Option(envvar="OA_CODEX_PACKAGE", help="Where npm installed Codex, when it is not on PATH.")
     ] = Path("ops/codex"),
-    state: Annotated[Path | None, typer.Option(help="Where it remembers what it took.", show_default=False)] = None,
+    state: State = None,
     url: Url = None,
     token: Token = None,
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Run Codex here, mirror what it does, and let phones and scripts steer it."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    said = "%(message)s" if sys.stderr.isatty() else "%(asctime)s %(message)s"
+    logging.basicConfig(level=logging.INFO if once is None else logging.WARNING, format=said)
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    wanted = Wanted(provider, stub_url, codex_bin, codex_package, data / "codex", os.environ)
-    remembered = state or state_folder(os.environ)
-    run(_serve(Caller(url, token, data), wanted, worker_id, cwd.resolve(), remembered, sandbox, approve is Approve.ALL))
+    wanted = Wanted(
+        provider,
+        stub_url or places(data).stub_url,
+        codex_bin,
+        (codex_package, data_folder(os.environ) / "codex"),
+        data / "codex",
+        os.environ,
+    )
+    caller = Caller(url, token, data)
+    chosen = Chosen(worker_id, cwd.resolve(), state or state_folder(os.environ), sandbox, approve is Approve.ALL)
+    if once is None:
+        run(_serve(caller, wanted, chosen))
+    else:
+        with expected(Exit.NEVER_BEGAN):
+            raise typer.Exit(asyncio.run(_once(caller, wanted, chosen, once, as_json)))
 
 
-def state_folder(environment: Mapping[str, str]) -> Path:
-    """Where the user's programs keep their state (XDG)."""
-    return Path(environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "oa"
+@dataclass(frozen=True)
+class Chosen:
+    """What the options say about the daemon."""
+
+    worker_id: str | None
+    cwd: Path
+    state: Path
+    sandbox: Sandbox | None
+    approve_all: bool
 
 
-async def _serve(
-    caller: Caller,
-    wanted: Wanted,
-    worker_id: str,
-    cwd: Path,
-    state: Path,
-    sandbox: Sandbox | None,
-    approve_all: bool,
-) -> None:
+async def _serve(caller: Caller, wanted: Wanted, chosen: Chosen) -> None:
     """Until SIGTERM, SIGINT, somebody's `stop`, or an error."""
-    async with caller.client() as client:
-        setup = wanted.setup()
-        turns = TurnSettings(cwd, sandbox or await _default_sandbox(setup), approve_all)
-        settings = DaemonSettings(worker_id, turns)
-        start = partial(Codex.start, setup.binary, cwd=cwd, environment=setup.environment)
-        store = Store.open(place(state, client.url, worker_id))
-        now = partial(datetime.now, UTC)
-        daemon = Daemon(client, store, start, settings, session_id=str(uuid.uuid4()), now=now)
+    worker_id = chosen.worker_id or DEFAULT_ID
+    async with caller.client() as client, _running(client, wanted, chosen, worker_id, str(uuid.uuid4())) as daemon:
+        try:
+            out.print(f"The worker was stopped: {await daemon}")
+        except asyncio.CancelledError:
+            out.print("Stopped.")
+
+
+async def _once(caller: Caller, wanted: Wanted, chosen: Chosen, prompt: str, as_json: bool) -> Exit:
+    """A worker of its own is stopped afterwards and leaves nothing here."""
+    session_id = str(uuid.uuid4())
+    worker_id = chosen.worker_id or f"once:{session_id}"
+    async with caller.client() as client, AsyncExitStack() as afterwards:
+        once = Once(client, worker_id, session_id, prompt, _print_json if as_json else _print)
+        after = await once.latest_seq()
+        if chosen.worker_id is None:
+            chosen = replace(chosen, state=Path(afterwards.enter_context(TemporaryDirectory(prefix="oa-once-"))))
+            afterwards.push_async_callback(once.stop_worker)
+        async with _running(client, wanted, chosen, worker_id, session_id) as daemon:
+            return await once.run(daemon, after)
+
+
+@asynccontextmanager
+async def _running(
+    client: Client, wanted: Wanted, chosen: Chosen, worker_id: str, session_id: str
+) -> AsyncIterator[asyncio.Task[str]]:
+    """The daemon, which SIGTERM and SIGINT cancel; it has said goodbye afterwards."""
+    setup = wanted.setup()
+    turns = TurnSettings(chosen.cwd, chosen.sandbox or await _default_sandbox(setup), chosen.approve_all)
+    start = partial(Codex.start, setup.binary, cwd=chosen.cwd, environment=setup.environment)
+    with closing(Store.open(place(chosen.state, client.url, worker_id))) as store:
+        settings, now = DaemonSettings(worker_id, turns), partial(datetime.now, UTC)
+        daemon = Daemon(client, store, start, settings, session_id=session_id, now=now)
         running = asyncio.create_task(daemon.run())
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, running.cancel)
         try:
-            out.print(f"The worker was stopped: {await running}")
-        except asyncio.CancelledError:
-            out.print("Stopped.")
+            yield running
         finally:
-            store.close()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+def _print(_: WorkerEvent, pieces: Sequence[Said | Step]) -> None:
+    for piece in pieces:
+        match piece:
+            case Said(text):
+                print(text, end="", flush=True)
+            case Step(line):
+                err.print(Text(line, style="dim"))
+
+
+def _print_json(event: WorkerEvent, _: Sequence[Said | Step]) -> None:
+    print(msgspec.json.encode(event).decode(), flush=True)
 
 
 async def _default_sandbox(setup: Setup) -> Sandbox:

@@ -1,7 +1,9 @@
 """Where Codex is, which configuration it runs with, and whether its sandbox works here."""
 
 import asyncio
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,23 +24,45 @@ stream_max_retries = 1
 """
 
 _OURS = "OA_"
+_PINNED = Path(__file__).with_name("pinned")
 
 _BINARIES = ("codex/codex", "bin/codex")
 _TOOLS = ("path", "codex-path")
 """Where 0.104 and newer versions keep their binary and the tools they bring, below one folder."""
 
 
-def find_codex(configured: Path | None, package: Path) -> Path:
-    """The configured binary, else the one on PATH, else the one npm installed below `package`."""
+def find_codex(configured: Path | None, *packages: Path) -> Path:
+    """The configured binary, else the one on PATH, else the first that npm installed below one of `packages`."""
     if configured is not None:
         if not configured.is_file():
             raise NoCodex(f"{configured} is not there: correct OA_CODEX_BIN or unset it")
         return native(configured)
-    on_path = shutil.which("codex")
-    installed = Path(on_path) if on_path else package / "node_modules" / ".bin" / "codex"
-    if not installed.exists():
-        raise NoCodex(f"no Codex: run `npm ci --ignore-scripts` in {package}, or set OA_CODEX_BIN")
-    return native(installed)
+    if on_path := shutil.which("codex"):
+        return native(Path(on_path))
+    for launcher in map(_launcher, packages):
+        if launcher.exists():
+            return native(launcher)
+    raise NoCodex("no Codex: `oa worker install` gets the one this worker is tested with; or set OA_CODEX_BIN")
+
+
+def install_codex(folder: Path) -> Path:
+    """The pinned version, each file checked against the digests of our lock file. Raises NoCodex."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise NoCodex(
+            "no npm: install Node.js with npm by your system's package manager, and come back; or set OA_CODEX_BIN"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    for pinned in _PINNED.iterdir():
+        shutil.copyfile(pinned, folder / pinned.name)
+    ended = subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=False)
+    if ended.returncode:
+        raise NoCodex(f"npm could not install Codex into {folder} (status {ended.returncode}); what it said is above")
+    return native(_launcher(folder))
+
+
+def _launcher(package: Path) -> Path:
+    return package / "node_modules" / ".bin" / "codex"
 
 
 def native(launcher: Path) -> Path:
@@ -67,7 +91,9 @@ def has_account(codex_home: Path) -> bool:
 def write_stub_profile(codex_home: Path, stub_url: str) -> None:
     """A Codex home of its own that knows only the stub model (STACK §7)."""
     codex_home.mkdir(parents=True, exist_ok=True)
-    (codex_home / "config.toml").write_text(_STUB_CONFIG.format(url=stub_url.rstrip("/")), encoding="utf-8")
+    aside = codex_home / f"config.{os.getpid()}"
+    aside.write_text(_STUB_CONFIG.format(url=stub_url.rstrip("/")), encoding="utf-8")
+    aside.replace(codex_home / "config.toml")
 
 
 async def sandbox_works(binary: Path, codex_environment: Mapping[str, str]) -> bool:

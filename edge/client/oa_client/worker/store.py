@@ -130,6 +130,8 @@ def _locked(path: Path) -> int:
         raise StoreFailed(
             f"another daemon here serves this worker: stop it, or give this one a --state folder of its own ({path})"
         ) from None
+    os.ftruncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
     return lock
 
 
