@@ -8,15 +8,20 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
 
 from ops.stub_model.app import build
 from tests.codex_scenes import PINNED
 from tests.fake_edge import TOKEN, FakeEdge, free_port, serving, serving_app
+from tests.nodes import node
 from tests.services import eventually
 
 WORKER = "desktopw:shared"
+MAX_RESIDENT_KIB = 60 * 1024
+"""Of the daemon, without Codex."""
 
 pytestmark = pytest.mark.skipif(not PINNED.launcher.exists(), reason=f"no Codex: run `make {PINNED.target}`")
 
@@ -118,8 +123,24 @@ async def test_once_ends_with_5_and_a_message_when_it_cannot_begin(
     assert terminal.edge.events == []
 
 
+async def test_once_works_with_the_real_edge(terminal: Terminal, pool: "asyncpg.Pool[Any]") -> None:
+    async with node(pool) as here:
+        signed_in = {"OA_URL": here.url, "OA_TOKEN": here.ada.bearer}
+        status, printed, complained = await terminal.oa("--once", "run: echo really", **signed_in)
+        assert (status, printed) == (0, "The command printed:\nreally\n"), complained
+        status, _, complained = await terminal.oa("--once", "fail: out of order", **signed_in)
+        assert status == 1, complained
+        workers = (await here.ada.public("GET", "/runtime/codex/workers")).json()["data"]
+    assert [(worker["status"], worker["daemon_state"]) for worker in workers] == [("stopped", "off")] * 2
+
+
 async def test_a_wrong_option_ends_with_2(terminal: Terminal) -> None:
     assert (await terminal.oa("--once", "hello", "--provider", "nobody"))[0] == 2
+
+
+def resident_kib(process_id: int) -> int:
+    [line] = [line for line in Path(f"/proc/{process_id}/status").read_text().splitlines() if line.startswith("VmRSS")]
+    return int(line.split()[1])
 
 
 def command_line(process_id: int) -> str:
@@ -137,6 +158,7 @@ async def test_a_daemon_in_the_background_is_started_once_shown_and_stopped(term
         told = json.loads(printed)
         assert (status, told["worker"]["status"]) == (0, "running")
         assert TOKEN not in command_line(told["process_id"])
+        assert resident_kib(told["process_id"]) < MAX_RESIDENT_KIB
         assert WORKER in (await terminal.oa("logs"))[1]
     finally:
         assert (await terminal.oa("stop", "--worker-too"))[0] == 0

@@ -1,5 +1,6 @@
 """The command `oa`; other distributions add their commands through the entry-point group `oa.commands`."""
 
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from importlib.metadata import entry_points
@@ -23,17 +24,23 @@ SENT_FROM = "oa-cli"
 WorkerId = Annotated[str | None, typer.Option("--worker", help="Worker id; without it the one a phone would pick.")]
 
 
-def build() -> typer.Typer:
-    """The application with its own commands and those of every installed `oa.commands` entry point."""
+def build(named: str = "") -> typer.Typer:
+    """The application with its own commands and those of every installed `oa.commands` entry point.
+
+    When one of its own is named, it does without the others: a daemon should not carry what an operator needs.
+    """
     app = typer.Typer(
         name="oa",
         help="Agents that do work: run one, follow it, steer it.",
         no_args_is_help=True,
         pretty_exceptions_show_locals=False,
     )
-    for command in (login, logout, say, tail, approve, interrupt):
+    own = (login, logout, say, tail, approve, interrupt)
+    for command in own:
         app.command()(command)
     app.add_typer(worker, name="worker")
+    if named in ("worker", *(command.__name__ for command in own)):
+        return app
     for entry_point in sorted(entry_points(group="oa.commands"), key=lambda found: found.name):
         register: Callable[[typer.Typer], None] = entry_point.load()
         register(app)
@@ -181,4 +188,4 @@ async def _chosen(client: Client, worker_id: str | None) -> RemoteWorker:
 
 
 def main() -> None:
-    build()()
+    build(*sys.argv[1:2])()
