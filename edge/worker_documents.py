@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from producers.eventlog.streams import Snapshot
-from producers.workers import Limits, Worker
+from producers.workers import Worker
 from readmodels.workers import WorkerProjection, document_id
+from schemas.daemons import Limits
 from schemas.times import iso6
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -11,7 +11,8 @@ from producers import worker_events
 from producers.daemons import Daemon, heard
 from producers.errors import Conflict, InvalidRequest, NotFound, Rejection
 from producers.eventlog.commands import Decider
-from schemas import sanitiser
+from schemas import daemons, sanitiser
+from schemas.daemons import MAX_APPROVALS, Limits, Usage
 from schemas.events import KnownEvent, NewEvent, OpenEvent, Payload, Recorded
 from schemas.names import WORKER, worker_id_of
 from schemas.times import iso6
@@ -37,7 +38,6 @@ Status = Literal["starting", "running", "stopping", "stopped", "failed"]
 DEFAULT_ADAPTER: Final = "in_memory"
 MAX_OPEN_REQUESTS: Final = 128
 MAX_EXPIRING: Final = 1000
-MAX_APPROVALS: Final = 128
 ANSWERS: Final = (WorkerResponse.type, WorkerError.type)
 ALREADY_CLAIMED, TOO_LATE, NOT_OPEN = "already_claimed", "too_late", "not_open"
 TOO_MANY, OFFLINE, NO_ANSWER = -32001, -32002, -32003
@@ -50,22 +50,6 @@ class OpenRequest(NamedTuple):
 
     deadline: datetime
     claimed: bool = False
-
-
-class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Caps on what turns use; null is no cap."""
-
-    turn_tokens: int | None = None
-    day_tokens: int | None = None
-
-
-class Usage(msgspec.Struct, frozen=True):
-    """What turns used; `day` is the UTC day that `day_tokens` are of."""
-
-    day: date
-    day_tokens: int
-    total_tokens: int
-    turns: int
 
 
 class Worker(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -437,15 +421,11 @@ def _approval_answered(worker: Worker, event: Recorded) -> Payload:
 
 
 def _limited(_: Worker, event: Recorded) -> Payload:
-    return {"limits": Limits(event.payload.get("turn_tokens"), event.payload.get("day_tokens"))}
+    return {"limits": daemons.limits(event)}
 
 
 def _used(worker: Worker, event: Recorded) -> Payload:
-    """A turn counts on the UTC day on which it was told."""
-    tokens, today = event.payload.get("total_tokens", 0), event.recorded_at.astimezone(UTC).date()
-    before = worker.usage or Usage(today, 0, 0, 0)
-    earlier = before.day_tokens if before.day == today else 0
-    return {"usage": Usage(today, earlier + tokens, before.total_tokens + tokens, before.turns + 1)}
+    return {"usage": daemons.used(worker.usage, event)}
 
 
 def _text(event: Recorded, name: str) -> str | None:
@@ -462,7 +442,7 @@ _DESCRIPTION: Final = ("adapter", "workspace_ref", "codex_home_ref", "metadata")
 _Changes = Callable[[Worker, Recorded], Payload]
 _INGESTED: Final[Mapping[str, _Changes]] = {
     WorkerStopped.type: _stopped,
-    "worker.heartbeat": _heartbeat,
+    daemons.HEARTBEAT: _heartbeat,
     worker_events.MESSAGE: _message,
 }
 _WRITTEN: Final[Mapping[str, _Changes]] = {

@@ -2,20 +2,32 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncpg
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from readmodels.engine.views import Document, View
-from schemas import names, sql_files
+from schemas import daemons, names, sql_files
+from schemas.daemons import Busy, Limits, Usage
 from schemas.events import Payload, Recorded
 from schemas.times import iso6
-from schemas.workers import ERASED_START, WorkerErased, WorkerStarted, WorkerStopped
+from schemas.workers import (
+    ERASED_START,
+    WorkerApprovalAnswered,
+    WorkerApprovalRequested,
+    WorkerErased,
+    WorkerLimitsSet,
+    WorkerStarted,
+    WorkerStopped,
+    WorkerTurnUsage,
+)
 
 if TYPE_CHECKING:
     from asyncpg import Pool
 
+T = TypeVar("T")
 SQL = sql_files.load(__file__)
 
 KIND: Final = "codex_worker_summary"
@@ -30,7 +42,10 @@ class RuntimeSource(msgspec.Struct, frozen=True):
 
 
 class Summary(Document, frozen=True, kw_only=True):
-    """The document of sync §14.2: true after its event (SD-9), all keys always present."""
+    """The document of sync §14.2: true after its event (SD-9), all keys always present.
+
+    From `daemon_seen_at` on it is what daemons tell (ADR 13); version 1 of the view does not have these keys.
+    """
 
     document_id: str
     kind: str = KIND
@@ -52,6 +67,12 @@ class Summary(Document, frozen=True, kw_only=True):
     updated_at: str | None
     runtime_source: RuntimeSource
     projection_version: str = PROJECTION_VERSION
+    daemon_seen_at: str | UnsetType | None = UNSET
+    busy: Busy | UnsetType | None = UNSET
+    accepts_requests: bool | UnsetType = UNSET
+    usage: Usage | UnsetType | None = UNSET
+    limits: Limits | UnsetType = UNSET
+    open_approvals: tuple[str, ...] | UnsetType = UNSET
 
 
 class WorkerProjection(msgspec.Struct, frozen=True):
@@ -68,7 +89,14 @@ def document_id(worker_id: str) -> str:
 
 
 def apply(summary: Summary | None, event: Recorded) -> Summary:
-    """The summary after an event, by the rules of runtime §7.1."""
+    """The summary after an event, by the rules of runtime §7.1 and ADR 13."""
+    after = apply_without_daemon(summary, event)
+    unheard = _UNHEARD if summary is None else {}
+    return msgspec.structs.replace(after, **(unheard | _daemon(after, event)))
+
+
+def apply_without_daemon(summary: Summary | None, event: Recorded) -> Summary:
+    """What version 1 says."""
     now = iso6(event.recorded_at)
     summary = _lifecycle(summary or _unheard_of(event, now), event, now)
     return msgspec.structs.replace(
@@ -95,6 +123,49 @@ def _lifecycle(summary: Summary, event: Recorded, now: str) -> Summary:
         case WorkerStopped.type, _:
             return msgspec.structs.replace(summary, status="stopped", stopped_at=now)
     return summary
+
+
+def _daemon(summary: Summary, event: Recorded) -> dict[str, Any]:
+    """What an event changes of what is known from daemons, as `producers.workers` has it."""
+    match event.type, event.version:
+        case daemons.HEARTBEAT, 0:
+            return _heard(summary, event)
+        case WorkerTurnUsage.type, WorkerTurnUsage.version:
+            return {"usage": daemons.used(_or(summary.usage, None), event)}
+        case WorkerLimitsSet.type, WorkerLimitsSet.version:
+            return {"limits": daemons.limits(event)}
+        case WorkerApprovalRequested.type, WorkerApprovalRequested.version:
+            return {"open_approvals": _with_approval(summary, event.payload.get("approval_id"))}
+        case WorkerApprovalAnswered.type, WorkerApprovalAnswered.version:
+            return {"open_approvals": _without_approval(summary, event.payload.get("approval_id"))}
+        case WorkerStopped.type, _:
+            return {"busy": None, "open_approvals": ()}
+        case WorkerErased.type, WorkerErased.version:
+            return _UNHEARD
+    return {}
+
+
+def _heard(summary: Summary, event: Recorded) -> dict[str, Any]:
+    told = daemons.heartbeat(event)
+    if told is None:
+        return {}
+    takes_requests = told.takes_requests(_or(summary.accepts_requests, False))
+    return {"daemon_seen_at": iso6(event.recorded_at), "busy": told.busy, "accepts_requests": takes_requests}
+
+
+def _with_approval(summary: Summary, approval_id: str | None) -> tuple[str, ...]:
+    """The newest; one whose payload was erased is not known by name."""
+    before = _or(summary.open_approvals, ())
+    return before if approval_id is None else tuple(dict.fromkeys((*before, approval_id)))[-daemons.MAX_APPROVALS :]
+
+
+def _without_approval(summary: Summary, approval_id: str | None) -> tuple[str, ...]:
+    return tuple(one for one in _or(summary.open_approvals, ()) if one != approval_id)
+
+
+def _or(told: T | UnsetType, otherwise: T) -> T:
+    """A document may be of a version that lacked the key."""
+    return otherwise if told is UNSET else told
 
 
 def _described(summary: Summary, payload: Payload) -> Summary:
@@ -137,15 +208,25 @@ def _unheard_of(event: Recorded, now: str) -> Summary:
     )
 
 
+_UNHEARD: Final[dict[str, Any]] = {
+    "daemon_seen_at": None,
+    "busy": None,
+    "accepts_requests": False,
+    "usage": None,
+    "limits": Limits(),
+    "open_approvals": (),
+}
+
 SUMMARIES: Final = View(
     "worker_summaries",
-    version=1,
+    version=2,
     kind=names.WORKER,
     topic=names.KAFKA_TOPICS[names.WORKER],
     feeds=names.WORKER_SUMMARIES,
     document=Summary,
     doc_key=lambda event: document_id(_worker_id(event)),
     apply=apply,
+    older={1: apply_without_daemon},
     statements=SQL,
 )
 

@@ -12,7 +12,7 @@ from readmodels.engine import Delivery
 from schemas import avro, canonical_json, hashing, kafka_records, names
 from schemas.events import NewEvent, OpenEvent, Payload, Recorded
 from schemas.partitioning import partition_of
-from schemas.workers import WorkerStarted
+from schemas.workers import WorkerApprovalRequested, WorkerStarted, WorkerTurnUsage
 
 NOON = datetime(2026, 2, 20, 12, 0, 0, 103_104, tzinfo=UTC)
 STARTED = WorkerStarted("running", "desktop_bridge", "/work", "/home/me/.codex", {"model": "stub"})
@@ -20,6 +20,16 @@ STARTED = WorkerStarted("running", "desktop_bridge", "/work", "/home/me/.codex",
 
 def heartbeat(payload: Payload | None = None) -> OpenEvent:
     return OpenEvent("worker.heartbeat", payload or {}, version=0)
+
+
+BUSY = {"what": "turn", "since": "2026-02-20T11:59:00Z", "thread_id": "t", "turn_id": "u"}
+TURN = WorkerTurnUsage("t", "u", "completed", 4, 0, 3, 0, 7)
+
+
+def approval(approval_id: str) -> WorkerApprovalRequested:
+    return WorkerApprovalRequested(
+        approval_id, "command", "t", "u", "i", ["accept", "deny"], expires_at="2026-02-20T13:00:00Z"
+    )
 
 
 class Log:

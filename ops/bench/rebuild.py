@@ -49,7 +49,7 @@ async def run() -> Figure:
         await log.close()
         async with serving("relay", settings) as port:
             await until(lambda: has_published(port))
-        versions = iter(range(2, 100))
+        versions = iter(range(SUMMARIES.version + 1, 100))
         postgres = [await _rebuilt(pool, settings, next(versions), "postgres") for _ in range(ROUNDS)]
         topic = [await _rebuilt(pool, settings, next(versions), "kafka") for _ in range(ROUNDS)]
         resumed = await _killed_and_resumed(pool, settings, next(versions))

@@ -38,7 +38,7 @@ class Told:
 
     def _apply(self, event: Recorded) -> None:
         try:
-            document = self._noun.view.apply(self.row.document if self.row else None, event)
+            document = self._noun.view.after(self.row.document if self.row else None, event)
         except Exception as error:  # noqa: BLE001 the same
             self.document_error = f"position {event.position} cannot be applied and is not parked: {error!r}"
         else:

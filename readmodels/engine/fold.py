@@ -67,7 +67,7 @@ def _fold_one(view: View[D], key: Key, row: Row[D] | None, events: list[Recorded
         if row and event.position <= row.last_position:
             continue
         try:
-            document = view.apply(row.document if row else None, event)
+            document = view.after(row.document if row else None, event)
         except Exception as error:  # noqa: BLE001 the supervised border of an entity: recorded, counted, not hidden
             folded.failures[key] = Failure(key, event.position, repr(error))
             break

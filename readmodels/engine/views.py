@@ -1,7 +1,7 @@
 """What a view is: how its documents are called, made from events, written and read back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import msgspec
@@ -26,7 +26,8 @@ D = TypeVar("D", bound=Document)
 class View(Generic[D]):
     """A pure function of one topic's events, kept as one document a key (DESIGN I5).
 
-    `version` is the one a new database begins with. `feeds` is the sync topic whose journal gets the changes.
+    `version` is the one a new database begins with; `older` ones that said something else go on saying it while
+    they are live (ADR 7). `feeds` is the sync topic whose journal gets the changes.
     `statements` holds the view's own DDL: `create` (schema and table of a version, repeatable) and `cut_over` (the
     stable SQL view in front).
     """
@@ -40,6 +41,7 @@ class View(Generic[D]):
     doc_key: Callable[[Recorded], str]
     apply: Callable[[D | None, Recorded], D]
     statements: Mapping[str, str]
+    older: Mapping[int, Callable[[D | None, Recorded], D]] = field(default_factory=dict)
 
     @property
     def schema(self) -> str:
@@ -51,6 +53,10 @@ class View(Generic[D]):
 
     def ddl(self, name: str) -> str:
         return self.statements[name].replace("<schema>", self.schema)
+
+    def after(self, document: D | None, event: Recorded) -> D:
+        """The document after an event, as this version tells it."""
+        return self.older.get(self.version, self.apply)(document, event)
 
     def key(self, event: Recorded) -> Key:
         return event.owner, self.doc_key(event)

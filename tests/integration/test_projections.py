@@ -32,7 +32,7 @@ from tests.worker_events import STARTED, Log, commit, delivered, heartbeat, kafk
 
 Pool = asyncpg.Pool
 
-V2 = replace(SUMMARIES, version=2)
+NEXT = replace(SUMMARIES, version=SUMMARIES.version + 1)
 VIEW = SUMMARIES.name
 
 
@@ -138,11 +138,11 @@ async def test_from_the_topic_it_is_the_live_one_whatever_the_topic_holds(
     sent = delivered(log.events)
     holed = {partition: [some[2], *some[:1], *some[2:], some[3]] for partition, some in sent.items()}
     await publish(operator, producer, holed, up_to=90)
-    target = Target(V2, 1, dict.fromkeys(range(6), 90))
+    target = Target(NEXT, 1, dict.fromkeys(range(6), 90))
     done = await rebuild(operator.pool, target, operator.pages())
-    assert await engine.digest(operator.pool, V2) == await engine.digest(operator.pool, SUMMARIES)
+    assert await engine.digest(operator.pool, NEXT) == await engine.digest(operator.pool, SUMMARIES)
     assert done.filled > 0
-    assert await engine.checkpoints(operator.pool, V2, 1) == dict.fromkeys(range(6), 90)
+    assert await engine.checkpoints(operator.pool, NEXT, 1) == dict.fromkeys(range(6), 90)
 
 
 async def test_a_topic_that_lost_its_last_records_is_not_believed_to_be_complete(
@@ -151,8 +151,8 @@ async def test_a_topic_that_lost_its_last_records_is_not_believed_to_be_complete
     await commit(operator.pool, log.events)
     await publish(operator, producer, delivered(log.events[:80]), up_to=80)
     await operator.pool.execute("update relay_progress set position = 90, last_position = 89")
-    await rebuild(operator.pool, Target(V2, 1, dict.fromkeys(range(6), 90)), operator.pages())
-    reached = await engine.checkpoints(operator.pool, V2, 1)
+    await rebuild(operator.pool, Target(NEXT, 1, dict.fromkeys(range(6), 90)), operator.pages())
+    reached = await engine.checkpoints(operator.pool, NEXT, 1)
     assert max(reached.values()) == 80
 
 
@@ -161,10 +161,10 @@ async def test_a_rebuild_from_the_topic_reads_on_where_it_ended(
 ) -> None:
     await project(operator.pool, log)
     await publish(operator, producer, delivered(log.events), up_to=90)
-    await rebuild(operator.pool, Target(V2, 1, dict.fromkeys(range(6), 85)), operator.pages())
-    done = await rebuild(operator.pool, Target(V2, 1, dict.fromkeys(range(6), 90)), operator.pages())
+    await rebuild(operator.pool, Target(NEXT, 1, dict.fromkeys(range(6), 85)), operator.pages())
+    done = await rebuild(operator.pool, Target(NEXT, 1, dict.fromkeys(range(6), 90)), operator.pages())
     assert (done.events, done.filled) == (5, 0)
-    assert await engine.digest(operator.pool, V2) == await engine.digest(operator.pool, SUMMARIES)
+    assert await engine.digest(operator.pool, NEXT) == await engine.digest(operator.pool, SUMMARIES)
 
 
 async def test_processors_go_on_with_the_version_that_became_live(
@@ -184,8 +184,8 @@ async def test_processors_go_on_with_the_version_that_became_live(
     async with running(settings, pool):
         await until(lambda: count(SUMMARIES), 40)
         rebuilder = Rebuilder(pool, SUMMARIES, Topic(operator.bootstrap, operator.topic, 6))
-        await rebuilder.rebuild(2, "postgres", lambda _progress: None)
-        assert await rebuilder.cut_over(2) == 7
+        await rebuilder.rebuild(NEXT.version, "postgres", lambda _progress: None)
+        assert await rebuilder.cut_over(NEXT.version) == 7
         for number in range(30):
             log.append(f"w{number % 9}", heartbeat())
         await commit(pool, log.events[90:])
@@ -194,7 +194,7 @@ async def test_processors_go_on_with_the_version_that_became_live(
             for partition, some in delivered(log.events).items()
         }
         await publish(operator, producer, rest, up_to=120)
-        await until(lambda: count(V2), 120)
+        await until(lambda: count(NEXT), 120)
     rows = await JournalReader(pool).read_all(names.WORKER_SUMMARIES, 0, 1000)
     assert len({(row.doc_key, row.doc_version) for row in rows}) == len(rows)
     versions_of = {row.doc_key: row.doc_version for row in rows}
@@ -225,23 +225,25 @@ async def test_an_operator_rebuilds_cuts_over_goes_back_and_drops(
 
     built = await operator.oa("projections", "rebuild", VIEW, "--from", "kafka", "--json")
     assert built.code == 0, built.err
-    assert (built.json["version"], built.json["events"], built.json["live"]) == (2, 90, False)
+    assert (built.json["version"], built.json["events"], built.json["live"]) == (NEXT.version, 90, False)
     assert await engine.live(operator.pool, SUMMARIES) == SUMMARIES
 
     cut = await operator.oa("projections", "rebuild", VIEW, "--cut-over")
     assert cut.code == 0, cut.err
     assert "it is live now; 0 documents differed" in cut.out
-    assert await engine.live(operator.pool, SUMMARIES) == V2
+    assert await engine.live(operator.pool, SUMMARIES) == NEXT
     assert await operator.pool.fetchval("select count(*) from worker_summaries") == 7
     assert await JournalReader(operator.pool).head(names.WORKER_SUMMARIES) == 7  # what the live one had written
 
-    refused = await operator.oa("projections", "drop", VIEW, "2")
+    refused = await operator.oa("projections", "drop", VIEW, str(NEXT.version))
     assert (refused.code, "is live" in refused.err) == (1, True)
-    assert (await operator.oa("projections", "rebuild", VIEW, "--to", "1", "--cut-over")).code == 0
+    assert (await operator.oa("projections", "rebuild", VIEW, "--to", str(SUMMARIES.version), "--cut-over")).code == 0
     assert await engine.live(operator.pool, SUMMARIES) == SUMMARIES
-    assert (await operator.oa("projections", "drop", VIEW, "2")).code == 0
+    assert (await operator.oa("projections", "drop", VIEW, str(NEXT.version))).code == 0
     listed = (await operator.oa("projections", "list", "--json")).json
-    assert [(one["version"], one["live"], one["rows"], one["lag"]) for one in listed] == [(1, True, 7, 0)]
+    assert [(one["version"], one["live"], one["rows"], one["lag"]) for one in listed] == [
+        (SUMMARIES.version, True, 7, 0)
+    ]
 
 
 async def test_the_list_tells_lag_and_the_table_is_for_people(operator: Operator, log: Log) -> None:
@@ -306,8 +308,8 @@ async def test_verify_finds_a_missing_and_a_surplus_row(operator: Operator, log:
 async def test_what_cannot_be_done_is_told(operator: Operator) -> None:
     unknown = await operator.oa("projections", "rebuild", "workers")
     assert (unknown.code, unknown.err.strip()) == (1, "oa: no view 'workers': there are worker_summaries")
-    live = await operator.oa("projections", "rebuild", VIEW, "--to", "1")
-    assert "version 1 of worker_summaries is live" in live.err
+    live = await operator.oa("projections", "rebuild", VIEW, "--to", str(SUMMARIES.version))
+    assert f"version {SUMMARIES.version} of worker_summaries is live" in live.err
     elsewhere = replace(operator, environment=operator.environment | {"OA_KAFKA_TOPIC_PREFIX": "nobody."})
     no_topic = await elsewhere.oa("projections", "verify", "--from", "kafka")
     assert (no_topic.code, no_topic.err.strip()) == (1, "oa: Kafka has no topic nobody.oa.workers")

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from ops.stack.postgres import Postgres
+from processors.rebuilding import Rebuilder, Topic
 from processors.sources import LogPages
 from readmodels import engine
 from readmodels.engine import LogBehind, View, versions
@@ -20,11 +21,13 @@ from readmodels.workers import SUMMARIES, Summary, apply
 from schemas import names
 from schemas.events import Recorded
 from tests import relayed, services
-from tests.worker_events import STARTED, Log, commit, delivered, heartbeat, partition_in
+from tests.worker_events import STARTED, TURN, Log, commit, delivered, heartbeat, partition_in
+from tests.worker_histories import heartbeat as daemon_heartbeat
 
 Pool = asyncpg.Pool
 
-V2 = replace(SUMMARIES, version=2)
+NEXT = replace(SUMMARIES, version=SUMMARIES.version + 1)
+AFTER_NEXT = replace(SUMMARIES, version=SUMMARIES.version + 2)
 
 PROCESS = """
 import asyncio, os, signal, sys
@@ -53,7 +56,8 @@ async def main(dsn, dies_after_events, dies_in_write, head):
 
     rebuild.write = dying_write
     async with asyncpg.create_pool(dsn, min_size=1, max_size=3) as pool:
-        target = rebuild.Target(replace(SUMMARIES, version=2), 1, dict.fromkeys(range(6), int(head)))
+        view = replace(SUMMARIES, version=SUMMARIES.version + 1)
+        target = rebuild.Target(view, 1, dict.fromkeys(range(6), int(head)))
         await rebuild.rebuild(pool, target, LogPages(pool, "worker", 6), told, events_a_write=4000)
 
 asyncio.run(main(*sys.argv[1:]))
@@ -106,7 +110,7 @@ async def live_digest(pool: "Pool[Any]", log: Log, view: View[Summary] = SUMMARI
     return await engine.digest(pool, view)
 
 
-def target(log: Log, view: View[Summary] = V2) -> Target[Summary]:
+def target(log: Log, view: View[Summary] = NEXT) -> Target[Summary]:
     return Target(view, 1, dict.fromkeys(range(6), log.events[-1].position))
 
 
@@ -116,8 +120,8 @@ async def test_from_the_log_it_is_the_live_one(pool: "Pool[Any]", log: Log) -> N
     progress: list[Progress] = []
     done = await rebuild(pool, target(log), LogPages(pool, names.WORKER, 6), progress.append)
     assert done == progress[-1] == Progress(events=60, share=1.0)
-    assert await engine.digest(pool, V2) == await live_digest(pool, log)
-    assert await engine.checkpoints(pool, V2, 1) == dict.fromkeys(range(6), 60)
+    assert await engine.digest(pool, NEXT) == await live_digest(pool, log)
+    assert await engine.checkpoints(pool, NEXT, 1) == dict.fromkeys(range(6), 60)
 
 
 async def test_a_rebuild_leaves_the_journal_alone(pool: "Pool[Any]", log: Log) -> None:
@@ -133,7 +137,7 @@ async def test_documents_that_memory_no_longer_holds_are_read_again(
     monkeypatch.setattr("readmodels.engine.rebuild.DOCUMENTS_IN_MEMORY", 1)
     parts = [delivered(log.events[:30]), delivered(log.events), delivered(log.events)]
     await rebuild(pool, target(log), Script(log, parts), events_a_write=1)
-    assert await engine.digest(pool, V2) == await live_digest(pool, log)
+    assert await engine.digest(pool, NEXT) == await live_digest(pool, log)
 
 
 async def test_repeated_disordered_and_missing_deliveries_make_no_difference(pool: "Pool[Any]", log: Log) -> None:
@@ -144,7 +148,7 @@ async def test_repeated_disordered_and_missing_deliveries_make_no_difference(poo
     ]
     script = Script(log, mangled)
     done = await rebuild(pool, target(log), script)
-    assert await engine.digest(pool, V2) == await live_digest(pool, log)
+    assert await engine.digest(pool, NEXT) == await live_digest(pool, log)
     assert done.filled == len(script.filled) > 0
 
 
@@ -157,17 +161,17 @@ async def test_a_hole_that_the_log_cannot_fill_is_refused(pool: "Pool[Any]", log
 async def test_each_partition_ends_at_its_own_position(pool: "Pool[Any]", log: Log) -> None:
     await commit(pool, log.events)
     until = {partition: 20 + 5 * partition for partition in range(6)}
-    await rebuild(pool, Target(V2, 1, until), LogPages(pool, names.WORKER, 6))
-    assert await engine.checkpoints(pool, V2, 1) == until
+    await rebuild(pool, Target(NEXT, 1, until), LogPages(pool, names.WORKER, 6))
+    assert await engine.checkpoints(pool, NEXT, 1) == until
     some = Log()
     some.events = [event for event in log.events if event.position <= until[partition_in(event, 6)]]
-    assert await engine.digest(pool, V2) == await live_digest(pool, some)
+    assert await engine.digest(pool, NEXT) == await live_digest(pool, some)
 
 
 async def test_what_an_operator_dropped_is_left_out(pool: "Pool[Any]", log: Log) -> None:
     await commit(pool, log.events)
     await rebuild(pool, replace(target(log), dropped={9}), LogPages(pool, names.WORKER, 6))
-    counts = await pool.fetch(f"select document ->> 'event_count' as n from {V2.table} order by doc_key")
+    counts = await pool.fetch(f"select document ->> 'event_count' as n from {NEXT.table} order by doc_key")
     assert sorted(int(row["n"]) for row in counts) == [8, 8, 8, 8, 9, 9, 9]
 
 
@@ -180,12 +184,12 @@ async def test_an_event_that_cannot_be_applied_parks_its_document_in_the_new_ver
         return apply(summary, event)
 
     await commit(pool, log.events)
-    view = replace(V2, apply=refuse)
+    view = replace(NEXT, apply=refuse)
     done = await rebuild(pool, target(log, view), LogPages(pool, names.WORKER, 6), events_a_write=10)
     assert done.failures == 1
     (parked,) = await pool.fetch("select version, position, doc_key from quarantine")
-    assert (parked["version"], parked["position"]) == (2, 9)
-    count = f"select (document ->> 'event_count')::int from {V2.table} where doc_key = $1"
+    assert (parked["version"], parked["position"]) == (NEXT.version, 9)
+    count = f"select (document ->> 'event_count')::int from {NEXT.table} where doc_key = $1"
     assert await pool.fetchval(count, parked["doc_key"]) == 1
 
 
@@ -206,7 +210,7 @@ async def test_two_rebuilds_of_one_version_cannot_both_write(pool: "Pool[Any]", 
     source.pages = pages  # type: ignore[method-assign]
     with pytest.raises(RebuildRefused):
         await rebuild(pool, target(log), source)
-    assert await engine.digest(pool, V2) == await live_digest(pool, log)
+    assert await engine.digest(pool, NEXT) == await live_digest(pool, log)
 
 
 @pytest.mark.invariant("I5")
@@ -218,13 +222,12 @@ async def test_killed_anywhere_it_goes_on_to_the_digest_of_one_that_was_not(pool
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", PROCESS, *arguments)
         assert await process.wait() == -9
     everything = dict.fromkeys(range(6), 20_000)
-    assert len(set((await engine.checkpoints(pool, V2, 1)).values())) > 1
-    done = await rebuild(pool, Target(V2, 1, everything), LogPages(pool, names.WORKER, 6))
+    assert len(set((await engine.checkpoints(pool, NEXT, 1)).values())) > 1
+    done = await rebuild(pool, Target(NEXT, 1, everything), LogPages(pool, names.WORKER, 6))
     assert 0 < done.events < 20_000 - 8000
-    straight = replace(SUMMARIES, version=3)
-    await rebuild(pool, Target(straight, 1, everything), LogPages(pool, names.WORKER, 6))
-    assert await engine.digest(pool, V2) == await engine.digest(pool, straight)
-    assert await pool.fetchval(f"select sum(doc_version) from {V2.table}") == 20_000
+    await rebuild(pool, Target(AFTER_NEXT, 1, everything), LogPages(pool, names.WORKER, 6))
+    assert await engine.digest(pool, NEXT) == await engine.digest(pool, AFTER_NEXT)
+    assert await pool.fetchval(f"select sum(doc_version) from {NEXT.table}") == 20_000
 
 
 @pytest.mark.invariant("I5")
@@ -238,15 +241,15 @@ async def test_a_rebuilt_version_that_is_live_goes_on_with_what_is_delivered(poo
             partition: 0 for partition in range(6) if partition not in delivered(log.events)
         }
 
-    assert await versions.cut_over(pool, V2, 1, nothing_left) == 0
-    assert await engine.live(pool, SUMMARIES) == V2
+    assert await versions.cut_over(pool, NEXT, 1, nothing_left) == 0
+    assert await engine.live(pool, SUMMARIES) == NEXT
     before = await JournalReader(pool).head(names.WORKER_SUMMARIES)
     later = log.append("w0", heartbeat())
     await commit(pool, [later])
     batch = {partition_in(later, 6): delivered(log.events)[partition_in(later, 6)][-1:]}
     await engine.apply_batch(pool, SUMMARIES, 1, batch, log.fill)
     assert await JournalReader(pool).head(names.WORKER_SUMMARIES) == before  # the old version is silent
-    await engine.apply_batch(pool, V2, 1, batch, log.fill)
+    await engine.apply_batch(pool, NEXT, 1, batch, log.fill)
     assert await JournalReader(pool).head(names.WORKER_SUMMARIES) == before + 1
     assert await pool.fetchval("select max(doc_version) from worker_summaries") == later.seq
 
@@ -261,7 +264,7 @@ async def test_what_differs_after_a_cut_over_is_journalled(pool: "Pool[Any]", lo
 
     await live_digest(pool, log)
     await commit(pool, log.events)
-    view = replace(V2, apply=improved)
+    view = replace(NEXT, apply=improved)
     before = await JournalReader(pool).head(names.WORKER_SUMMARIES)
 
     async def catch_up(positions: Mapping[int, int]) -> None:
@@ -292,28 +295,50 @@ async def test_a_cut_over_under_load_loses_and_repeats_nothing(pool: "Pool[Any]"
                 under_way.set()
 
     async def catch_up(positions: Mapping[int, int]) -> None:
-        await rebuild(pool, Target(V2, 1, dict(positions)), LogPages(pool, names.WORKER, 6))
+        await rebuild(pool, Target(NEXT, 1, dict(positions)), LogPages(pool, names.WORKER, 6))
 
     projecting = asyncio.create_task(project())
     await under_way.wait()
-    await versions.begin(pool, V2, 1, range(6))
-    await versions.cut_over(pool, V2, 1, catch_up)
+    await versions.begin(pool, NEXT, 1, range(6))
+    await versions.cut_over(pool, NEXT, 1, catch_up)
     assert not projecting.done()
     await projecting
     rows = await JournalReader(pool).read_all(names.WORKER_SUMMARIES, 0, 1000)
     assert sorted(row.position for row in rows) == list(range(1, 701))
-    straight = replace(SUMMARIES, version=3)
-    await rebuild(pool, target(log, straight), LogPages(pool, names.WORKER, 6))
-    assert await engine.digest(pool, V2) == await engine.digest(pool, straight)
+    await rebuild(pool, target(log, AFTER_NEXT), LogPages(pool, names.WORKER, 6))
+    assert await engine.digest(pool, NEXT) == await engine.digest(pool, AFTER_NEXT)
+
+
+async def test_a_version_that_said_less_goes_on_saying_it_until_the_next_one_is_live(pool: "Pool[Any]") -> None:
+    """An installation of a release before ADR 13: its documents have no key that only daemons give."""
+    first = replace(SUMMARIES, version=1)
+    await versions.drop(pool, SUMMARIES)
+    assert await engine.prepare(pool, first) == first
+    assert await engine.prepare(pool, SUMMARIES) == first
+    log = Log()
+    for event in (STARTED, daemon_heartbeat(), TURN):
+        log.append("w", event)
+    await commit(pool, log.events)
+    await live_digest(pool, log, first)
+    keys = f"select array_agg(key order by key) from {first.table}, json_object_keys(document) key"
+    assert "busy" not in await pool.fetchval(keys)
+    rebuilder = Rebuilder(pool, SUMMARIES, Topic("nobody", "no.topic", 6))
+    assert (await rebuilder.verify(["postgres"], lambda _source, _progress: None)).differences == {}
+    before = await JournalReader(pool).head(names.WORKER_SUMMARIES)
+    await rebuilder.rebuild(SUMMARIES.version, "postgres", lambda _progress: None)
+    assert await rebuilder.cut_over(SUMMARIES.version) == 1
+    (row,) = await JournalReader(pool).read_all(names.WORKER_SUMMARIES, before, 10)
+    assert row.payload is not None
+    assert (row.payload["accepts_requests"], row.payload["usage"]["total_tokens"]) == (True, 7)
 
 
 async def test_versions_that_nothing_keeps_current_can_be_forgotten_at_once(pool: "Pool[Any]", log: Log) -> None:
     """What an erasure needs: the live version follows the log, the others would keep what was erased."""
     await live_digest(pool, log)
     await commit(pool, log.events)
-    for version in (2, 3):
-        await rebuild(pool, target(log, replace(SUMMARIES, version=version)), LogPages(pool, names.WORKER, 6))
-    assert [view.version for view in await versions.drop_silent(pool, SUMMARIES)] == [2, 3]
+    for view in (NEXT, AFTER_NEXT):
+        await rebuild(pool, target(log, view), LogPages(pool, names.WORKER, 6))
+    assert await versions.drop_silent(pool, SUMMARIES) == [NEXT, AFTER_NEXT]
     assert await versions.existing(pool, SUMMARIES) == [SUMMARIES]
     assert await pool.fetchval("select count(*) from worker_summaries") == 7
 
@@ -321,7 +346,7 @@ async def test_versions_that_nothing_keeps_current_can_be_forgotten_at_once(pool
 async def test_a_dropped_version_is_gone(pool: "Pool[Any]", log: Log) -> None:
     await commit(pool, log.events)
     await rebuild(pool, target(log), LogPages(pool, names.WORKER, 6))
-    assert await versions.existing(pool, SUMMARIES) == [SUMMARIES, V2]
-    await versions.drop(pool, V2)
+    assert await versions.existing(pool, SUMMARIES) == [SUMMARIES, NEXT]
+    await versions.drop(pool, NEXT)
     assert await versions.existing(pool, SUMMARIES) == [SUMMARIES]
-    assert await engine.checkpoints(pool, V2, 1) == {}
+    assert await engine.checkpoints(pool, NEXT, 1) == {}

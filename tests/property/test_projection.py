@@ -19,10 +19,14 @@ from readmodels.workers import SUMMARIES
 from schemas import canonical_json
 from schemas.events import Recorded
 from schemas.workers import WorkerStopped
-from tests.worker_events import STARTED, Log, delivered, heartbeat
+from tests.worker_events import BUSY, STARTED, TURN, Log, approval, delivered, heartbeat
+from tests.worker_histories import heartbeat as daemon_heartbeat
 
 PARTITIONS = 3
-HAPPENINGS = (STARTED, heartbeat(), heartbeat({"n": 1.5}), WorkerStopped("stop_requested"))
+HAPPENINGS = (
+    *(STARTED, heartbeat(), heartbeat({"n": 1.5}), WorkerStopped("stop_requested")),
+    *(daemon_heartbeat(busy=BUSY), daemon_heartbeat(daemon="off"), TURN, approval("a")),
+)
 Batches = list[dict[int, list[Delivery]]]
 
 happened = st.lists(

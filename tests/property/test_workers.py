@@ -9,14 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.errors import Rejection
-from producers.workers import DECIDER, AppendEvent, Command, CreateWorker, SendRequest, Status, StopWorker, Worker
+from producers.workers import (
+    DECIDER,
+    AppendEvent,
+    Command,
+    CreateWorker,
+    EraseWorker,
+    SendRequest,
+    Status,
+    StopWorker,
+    Worker,
+)
 from readmodels import workers as summaries
 from readmodels.workers import Summary
 from schemas import canonical_json, hashing
+from schemas.daemons import Limits
 from schemas.events import NewEvent, OpenEvent, Recorded
 from schemas.names import worker_stream
+from schemas.times import iso6
 from schemas.workers import WorkerRequestReceived, WorkerResponse, WorkerStarted, WorkerStopped
-from tests.worker_events import STARTED
+from tests.worker_events import BUSY, STARTED, TURN, approval
+from tests.worker_histories import heartbeat as daemon_heartbeat
 
 NOON = datetime(2026, 2, 20, 12, tzinfo=UTC)
 OWNER = "user:41"
@@ -26,11 +39,21 @@ PAYLOADS = st.dictionaries(TEXT, st.none() | st.integers() | TEXT | st.lists(TEX
 TYPES = st.sampled_from(
     ["worker.event", "worker.heartbeat", "worker.started", "worker.stopped", "worker.request.received", "heartbeat"]
 )
+HEARTBEATS: list[dict[str, Any]] = [{}, {"busy": BUSY}, {"daemon": "off"}, {"accepts_requests": 1, "busy": 7}]
 COMMANDS = st.one_of(
     st.builds(CreateWorker, st.just("w:any"), adapter=st.none() | TEXT, metadata=st.none() | PAYLOADS),
     st.builds(AppendEvent, TYPES, PAYLOADS),
     st.builds(SendRequest, TEXT, TEXT, PAYLOADS),
     st.builds(StopWorker, st.none() | TEXT),
+)
+OF_DAEMONS = st.sampled_from(
+    [
+        *(AppendEvent("worker.heartbeat", daemon_heartbeat(**told).payload()) for told in HEARTBEATS),
+        *(AppendEvent(event.type, event.payload()) for event in (TURN, approval("a"), approval("b"))),
+        AppendEvent("worker.approval.answered", {"approval_id": "a", "decision": "deny", "cause": "silence"}),
+        AppendEvent("worker.limits.set", {"day_tokens": 9}),
+        EraseWorker(),
+    ]
 )
 
 
@@ -142,7 +165,7 @@ def test_commands_repeated_on_their_own_outcome_are_replays(commands: list[Any])
     assert DECIDER.decide(stopped, StopWorker("again"), NOON) == []
 
 
-@given(st.lists(COMMANDS, max_size=12))
+@given(st.lists(COMMANDS | OF_DAEMONS, max_size=12))
 def test_the_summary_says_what_the_worker_is(commands: list[Any]) -> None:
     """Write side and query side fold the same events to the same facts (SD-9: true after their event)."""
     events = played([CreateWorker("w:any"), *commands])
@@ -154,3 +177,9 @@ def test_the_summary_says_what_the_worker_is(commands: list[Any]) -> None:
     assert (summary.status, summary.adapter, summary.metadata) == (worker.status, worker.adapter, worker.metadata)
     assert (summary.latest_seq, summary.event_count) == (len(events), len(events))
     assert (summary.stopped_at is None) == (worker.stopped_at is None)
+    assert (summary.usage, summary.limits) == (worker.usage, worker.limits or Limits())
+    assert summary.open_approvals == tuple(worker.approvals)
+    daemon = worker.daemon
+    assert summary.accepts_requests == worker.accepts_requests
+    assert summary.daemon_seen_at == (iso6(daemon.seen_at) if daemon else None)
+    assert summary.busy == (daemon.busy if daemon else None)

@@ -7,7 +7,6 @@ import pytest
 
 from producers.errors import Conflict, InvalidRequest
 from producers.workers import (
-    MAX_APPROVALS,
     MAX_EXPIRING,
     MAX_OPEN_REQUESTS,
     AppendEvent,
@@ -19,6 +18,7 @@ from producers.workers import (
     Wake,
     wake_at,
 )
+from schemas.daemons import MAX_APPROVALS
 from schemas.events import OpenEvent
 from schemas.workers import WorkerRequestReceived
 from tests.worker_histories import NOON, STARTED, Timeline, given, heartbeat

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from producers.daemons import Busy, Daemon, heard
+from producers.daemons import Daemon, heard
+from schemas.daemons import Busy
 from tests.worker_histories import NOON, heartbeat, recorded
 
 STALE_AFTER = timedelta(seconds=120)

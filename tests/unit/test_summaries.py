@@ -1,21 +1,37 @@
 """The summary document after each event (runtime §7.1, §10.1; sync §14.2, SD-9)."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+
 import msgspec
 import pytest
 
-from readmodels.engine.views import encode, says_the_same
+from readmodels.engine.views import View, encode, says_the_same
 from readmodels.workers import SUMMARIES, Summary, apply
 from schemas import canonical_json
-from schemas.events import NewEvent, OpenEvent, Payload
+from schemas.daemons import MAX_APPROVALS
+from schemas.events import NewEvent, OpenEvent, Payload, Recorded
 from schemas.times import iso6
-from schemas.workers import WorkerErased, WorkerStarted, WorkerStopped
-from tests.worker_events import STARTED, Log, heartbeat
+from schemas.workers import WorkerApprovalAnswered, WorkerErased, WorkerLimitsSet, WorkerStarted, WorkerStopped
+from tests.worker_events import BUSY, STARTED, TURN, Log, approval, heartbeat
+from tests.worker_histories import heartbeat as daemon_heartbeat
+
+DAEMON_KEYS = {"daemon_seen_at", "busy", "accepts_requests", "usage", "limits", "open_approvals"}
 
 
 def after(*events: NewEvent, worker_id: str = "desktopw:shared", owner: str = "user:41") -> Summary:
     log, summary = Log(), None
     for event in events:
         summary = apply(summary, log.append(worker_id, event, owner=owner))
+    assert summary is not None
+    return summary
+
+
+def told(view: View[Summary], events: Iterable[Recorded]) -> Summary:
+    summary: Summary | None = None
+    for event in events:
+        summary = view.after(summary, event)
     assert summary is not None
     return summary
 
@@ -49,7 +65,22 @@ def test_a_new_worker_has_every_key_of_the_contract() -> None:
         "runtime_source": {"entity": "codex_worker", "worker_id": "desktopw:shared", "seq": 1},
         "projection_version": "khala_summary_v1",
         "projected_at": now,
+        "daemon_seen_at": None,
+        "busy": None,
+        "accepts_requests": False,
+        "usage": None,
+        "limits": {"turn_tokens": None, "day_tokens": None},
+        "open_approvals": [],
     }
+
+
+def test_version_1_has_the_keys_of_the_contract_alone() -> None:
+    """Sync §14.2; what daemons tell came with version 2."""
+    log = Log()
+    events = [log.append("w", event) for event in (STARTED, daemon_heartbeat(busy=BUSY), TURN)]
+    first, second = (told(view, events) for view in (replace(SUMMARIES, version=1), SUMMARIES))
+    assert document(first) == {key: value for key, value in document(second).items() if key not in DAEMON_KEYS}
+    assert SUMMARIES.decode(encode(first)) == first
 
 
 def test_every_event_moves_what_is_latest_and_leaves_the_rest() -> None:
@@ -130,3 +161,80 @@ def test_an_erased_summary_is_the_same_from_what_was_written_and_from_what_is_le
     told = after(STARTED, WorkerErased())
     assert (told.adapter, told.workspace_ref, told.codex_home_ref, told.metadata) == ("erased", None, None, {})
     assert told == after(OpenEvent("worker.started", {}), WorkerErased())
+
+
+def daemon(*events: NewEvent) -> Payload:
+    """What the summary says of the daemon."""
+    said = document(after(STARTED, *events))
+    return {key: said[key] for key in DAEMON_KEYS}
+
+
+NOTHING = daemon()
+
+
+def test_a_heartbeat_of_a_daemon_tells_that_it_lives_and_what_it_does() -> None:
+    seen_at = "2026-02-20T12:00:02.103104Z"
+    expected = {"daemon_seen_at": seen_at, "busy": BUSY, "accepts_requests": True}
+    assert daemon(daemon_heartbeat(busy=BUSY)) == NOTHING | expected
+    assert daemon(heartbeat()) == daemon(daemon_heartbeat(source="ios")) == NOTHING
+
+
+def test_what_a_later_heartbeat_does_not_say_is_over() -> None:
+    said = daemon(daemon_heartbeat(busy=BUSY), daemon_heartbeat(accepts_requests="yes", busy={"what": 7}))
+    assert (said["busy"], said["accepts_requests"]) == (None, False)
+
+
+def test_a_daemon_that_says_goodbye_is_not_busy_and_its_requests_wait() -> None:
+    said = daemon(daemon_heartbeat(busy=BUSY), daemon_heartbeat(daemon="off", busy=BUSY, accepts_requests=False))
+    assert (said["busy"], said["accepts_requests"]) == (None, True)
+
+
+def test_turns_add_up_and_a_day_begins_anew() -> None:
+    log = Log()
+    events = [log.append("w", event) for event in (STARTED, TURN, TURN, TURN)]
+    tomorrow = msgspec.structs.replace(events[3], recorded_at=events[3].recorded_at + timedelta(hours=12))
+    assert [document(told(SUMMARIES, [*events[:3], last]))["usage"] for last in (events[3], tomorrow)] == [
+        {"day": "2026-02-20", "day_tokens": 21, "total_tokens": 21, "turns": 3},
+        {"day": "2026-02-21", "day_tokens": 7, "total_tokens": 21, "turns": 3},
+    ]
+
+
+def test_limits_are_those_set_last() -> None:
+    said = daemon(WorkerLimitsSet(turn_tokens=5, day_tokens=9), WorkerLimitsSet(day_tokens=8))
+    assert said["limits"] == {"turn_tokens": None, "day_tokens": 8}
+
+
+def test_approvals_are_open_until_they_are_answered() -> None:
+    answered = WorkerApprovalAnswered("a", "deny", "silence")
+    assert daemon(approval("a"), approval("b"))["open_approvals"] == ["a", "b"]
+    assert daemon(approval("a"), approval("b"), approval("a"), answered)["open_approvals"] == ["b"]
+    many = [approval(str(number)) for number in range(MAX_APPROVALS + 2)]
+    assert daemon(*many)["open_approvals"] == [str(number) for number in range(2, MAX_APPROVALS + 2)]
+
+
+def test_a_stopped_worker_does_nothing_and_asks_nothing() -> None:
+    before = (daemon_heartbeat(busy=BUSY), TURN, approval("a"))
+    stopped = daemon(*before, WorkerStopped("stop_requested"))
+    assert stopped == daemon(*before) | {"busy": None, "open_approvals": []}
+
+
+def test_nothing_of_a_daemon_is_left_of_an_erased_worker() -> None:
+    before = (daemon_heartbeat(busy=BUSY), TURN, approval("a"), WorkerLimitsSet(day_tokens=9))
+    blank = [OpenEvent(event.type, {}, event.version) for event in before]
+    assert daemon(*before, WorkerErased()) == daemon(*blank, WorkerErased()) == NOTHING
+
+
+@pytest.mark.parametrize("event", [TURN, approval("a"), WorkerLimitsSet(day_tokens=9)])
+def test_what_clients_wrote_unchecked_says_nothing(event: NewEvent) -> None:
+    """Version 0 has no promised shape (ADR 3)."""
+    assert daemon(OpenEvent(event.type, event.payload(), version=0)) == NOTHING
+
+
+def test_a_document_that_lacks_the_keys_gets_them_with_the_events_that_tell() -> None:
+    """Of a version that an older release had filled."""
+    log = Log()
+    old = told(replace(SUMMARIES, version=1), [log.append("w", STARTED)])
+    for event in (daemon_heartbeat(), TURN, approval("a")):
+        old = apply(old, log.append("w", event))
+    said = document(old)
+    assert (said["accepts_requests"], said["usage"]["turns"], said["open_approvals"]) == (True, 1, ["a"])

@@ -175,7 +175,7 @@ class SyncRuntimeSource(_message.Message):
     def __init__(self, entity: _Optional[str] = ..., run_id: _Optional[str] = ..., worker_id: _Optional[str] = ..., seq: _Optional[int] = ...) -> None: ...
 
 class CodexWorkerSummary(_message.Message):
-    __slots__ = ("document_id", "kind", "worker_id", "status", "owner_user_id", "owner_guest_scope", "workspace_ref", "codex_home_ref", "adapter", "metadata", "latest_seq", "event_count", "latest_event_type", "latest_event_at", "started_at", "stopped_at", "last_heartbeat_at", "updated_at", "runtime_source", "projection_version", "projected_at")
+    __slots__ = ("document_id", "kind", "worker_id", "status", "owner_user_id", "owner_guest_scope", "workspace_ref", "codex_home_ref", "adapter", "metadata", "latest_seq", "event_count", "latest_event_type", "latest_event_at", "started_at", "stopped_at", "last_heartbeat_at", "updated_at", "runtime_source", "projection_version", "projected_at", "daemon_seen_at", "busy", "accepts_requests", "usage", "limits", "open_approvals")
     DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -197,6 +197,12 @@ class CodexWorkerSummary(_message.Message):
     RUNTIME_SOURCE_FIELD_NUMBER: _ClassVar[int]
     PROJECTION_VERSION_FIELD_NUMBER: _ClassVar[int]
     PROJECTED_AT_FIELD_NUMBER: _ClassVar[int]
+    DAEMON_SEEN_AT_FIELD_NUMBER: _ClassVar[int]
+    BUSY_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTS_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    OPEN_APPROVALS_FIELD_NUMBER: _ClassVar[int]
     document_id: str
     kind: str
     worker_id: str
@@ -218,7 +224,45 @@ class CodexWorkerSummary(_message.Message):
     runtime_source: SyncRuntimeSource
     projection_version: str
     projected_at: _timestamp_pb2.Timestamp
-    def __init__(self, document_id: _Optional[str] = ..., kind: _Optional[str] = ..., worker_id: _Optional[str] = ..., status: _Optional[str] = ..., owner_user_id: _Optional[int] = ..., owner_guest_scope: _Optional[str] = ..., workspace_ref: _Optional[str] = ..., codex_home_ref: _Optional[str] = ..., adapter: _Optional[str] = ..., metadata: _Optional[str] = ..., latest_seq: _Optional[int] = ..., event_count: _Optional[int] = ..., latest_event_type: _Optional[str] = ..., latest_event_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., stopped_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., runtime_source: _Optional[_Union[SyncRuntimeSource, _Mapping]] = ..., projection_version: _Optional[str] = ..., projected_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    daemon_seen_at: _timestamp_pb2.Timestamp
+    busy: CodexWorkerBusy
+    accepts_requests: bool
+    usage: CodexWorkerUsage
+    limits: CodexWorkerLimits
+    open_approvals: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, document_id: _Optional[str] = ..., kind: _Optional[str] = ..., worker_id: _Optional[str] = ..., status: _Optional[str] = ..., owner_user_id: _Optional[int] = ..., owner_guest_scope: _Optional[str] = ..., workspace_ref: _Optional[str] = ..., codex_home_ref: _Optional[str] = ..., adapter: _Optional[str] = ..., metadata: _Optional[str] = ..., latest_seq: _Optional[int] = ..., event_count: _Optional[int] = ..., latest_event_type: _Optional[str] = ..., latest_event_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., stopped_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., runtime_source: _Optional[_Union[SyncRuntimeSource, _Mapping]] = ..., projection_version: _Optional[str] = ..., projected_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., daemon_seen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., busy: _Optional[_Union[CodexWorkerBusy, _Mapping]] = ..., accepts_requests: _Optional[bool] = ..., usage: _Optional[_Union[CodexWorkerUsage, _Mapping]] = ..., limits: _Optional[_Union[CodexWorkerLimits, _Mapping]] = ..., open_approvals: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CodexWorkerBusy(_message.Message):
+    __slots__ = ("what", "since", "thread_id", "turn_id")
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    THREAD_ID_FIELD_NUMBER: _ClassVar[int]
+    TURN_ID_FIELD_NUMBER: _ClassVar[int]
+    what: str
+    since: str
+    thread_id: str
+    turn_id: str
+    def __init__(self, what: _Optional[str] = ..., since: _Optional[str] = ..., thread_id: _Optional[str] = ..., turn_id: _Optional[str] = ...) -> None: ...
+
+class CodexWorkerUsage(_message.Message):
+    __slots__ = ("day", "day_tokens", "total_tokens", "turns")
+    DAY_FIELD_NUMBER: _ClassVar[int]
+    DAY_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TURNS_FIELD_NUMBER: _ClassVar[int]
+    day: str
+    day_tokens: int
+    total_tokens: int
+    turns: int
+    def __init__(self, day: _Optional[str] = ..., day_tokens: _Optional[int] = ..., total_tokens: _Optional[int] = ..., turns: _Optional[int] = ...) -> None: ...
+
+class CodexWorkerLimits(_message.Message):
+    __slots__ = ("turn_tokens", "day_tokens")
+    TURN_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    DAY_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    turn_tokens: int
+    day_tokens: int
+    def __init__(self, turn_tokens: _Optional[int] = ..., day_tokens: _Optional[int] = ...) -> None: ...
 
 class RunSummary(_message.Message):
     __slots__ = ("document_id", "kind", "run_id", "thread_id", "status", "owner_user_id", "owner_guest_scope", "latest_seq", "event_count", "latest_event_type", "latest_event_at", "terminal_reason_class", "terminal_reason", "terminal_at", "updated_at", "runtime_source", "projection_version", "projected_at")

@@ -1,0 +1,90 @@
+"""What the program behind a worker tells of itself: heartbeats, what turns used, and the caps on that (ADR 13)."""
+
+from datetime import UTC, date
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from schemas.events import Recorded
+
+HEARTBEAT: Final = "worker.heartbeat"
+SOURCE: Final = "autopilot-desktop"
+MAX_APPROVALS: Final = 128
+Word = Annotated[str, msgspec.Meta(max_length=255)]
+
+
+class Busy(msgspec.Struct, frozen=True):
+    """What a daemon works on; `since` is as the daemon wrote it."""
+
+    what: Word
+    since: Word
+    thread_id: Word | None = None
+    turn_id: Word | None = None
+
+
+class Heartbeat(msgspec.Struct, frozen=True):
+    """What it says in the right shape; the rest it does not say."""
+
+    on: bool
+    accepts_requests: bool
+    busy: Busy | None
+    consumed_seq: int | None
+
+    def takes_requests(self, before: bool) -> bool:
+        """A daemon that says goodbye still does: they wait for nobody, but are not echoed either (DEC-45)."""
+        return self.accepts_requests or (before and not self.on)
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What turns used; `day` is the UTC day that `day_tokens` are of."""
+
+    day: date
+    day_tokens: int
+    total_tokens: int
+    turns: int
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Caps on what turns use; null is no cap."""
+
+    turn_tokens: int | None = None
+    day_tokens: int | None = None
+
+
+def heartbeat(event: Recorded) -> Heartbeat | None:
+    """None when no daemon of ours wrote it (runtime §7.4)."""
+    told = event.payload
+    if told.get("source") != SOURCE:
+        return None
+    on = told.get("daemon") != "off"
+    return Heartbeat(
+        on=on,
+        accepts_requests=told.get("accepts_requests") is True,
+        busy=_busy(told.get("busy")) if on else None,
+        consumed_seq=_consumed(told.get("consumed_seq"), event.seq),
+    )
+
+
+def used(before: Usage | None, turn: Recorded) -> Usage:
+    """A turn counts on the UTC day on which it was told."""
+    tokens, today = turn.payload.get("total_tokens", 0), turn.recorded_at.astimezone(UTC).date()
+    before = before or Usage(today, 0, 0, 0)
+    earlier = before.day_tokens if before.day == today else 0
+    return Usage(today, earlier + tokens, before.total_tokens + tokens, before.turns + 1)
+
+
+def limits(event: Recorded) -> Limits:
+    """Those that are set from now on; an absent one is no cap."""
+    return Limits(event.payload.get("turn_tokens"), event.payload.get("day_tokens"))
+
+
+def _busy(told: Any) -> Busy | None:
+    try:
+        return msgspec.convert(told, Busy) if told is not None else None
+    except msgspec.ValidationError:
+        return None
+
+
+def _consumed(told: Any, seq: int) -> int | None:
+    """Nobody can have consumed what comes after the heartbeat."""
+    return told if type(told) is int and 0 <= told < seq else None
