@@ -84,11 +84,6 @@ class LogSource:
         return _partition(stream, self._partitions)
 
 
-async def partition_count(pool: "asyncpg.Pool[Any]", topic: str) -> int:
-    """As the relay has found it; 0 before it has fed the topic."""
-    return int(await pool.fetchval(SQL["partitions"], topic))
-
-
 class LogPages:
     """All of a kind's events in the order of the log, for whoever rebuilds a view (`engine.rebuild.Source`)."""
 

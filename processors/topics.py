@@ -1,10 +1,11 @@
-"""How many partitions a topic has, asked of Kafka."""
+"""Waiting for a topic: how many partitions it has, once there is one."""
 
 import asyncio
 
 import structlog
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+
+from producers.relay.topics import partition_count
 
 LOGGER = structlog.get_logger()
 
@@ -21,14 +22,3 @@ async def wait_for_topic(brokers: str, topic: str) -> int:
         except KafkaError as error:
             LOGGER.info("waiting for Kafka", brokers=brokers, error=repr(error))
         await asyncio.sleep(TOPIC_POLL_S)
-
-
-async def partition_count(brokers: str, topic: str) -> int:
-    """0 when there is no such topic; raises KafkaError when no broker answers."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
-    try:
-        await admin.start()
-        [described] = await admin.describe_topics([topic])
-        return len(described["partitions"])
-    finally:
-        await admin.close()

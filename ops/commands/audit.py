@@ -55,7 +55,7 @@ async def _audited(settings: Settings, since: int | None, recent: int) -> "Repor
     from processors.audit import last
     from processors.audit.audit import Audit
     from processors.audit.nouns import nouns
-    from processors.topics import partition_count
+    from producers.relay.topics import partition_count
     from readmodels.workers import SUMMARIES
 
     ours = processor_settings(settings.values)

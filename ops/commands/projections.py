@@ -21,8 +21,9 @@ from ops.commands.options import Data, screen, telling_errors
 from ops.settings import Settings, of_this_process
 from ops.stack.processes import StackError
 from processors.rebuilding import From, Rebuilder, Topic, Verdict
-from processors.sources import LogPages, partition_count
+from processors.sources import LogPages
 from producers.eventlog.reader import LogReader
+from producers.relay.progress import partition_count
 from readmodels import engine
 from readmodels.catalogue import VIEWS
 from readmodels.engine import View, versions

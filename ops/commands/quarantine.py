@@ -120,7 +120,7 @@ async def _releases_of(settings: Settings, pool: Any, view: View[Any]) -> Releas
     from aiokafka.errors import KafkaError
 
     from ops.serving.processors import processor_settings
-    from processors import topics
+    from producers.relay import topics
 
     ours = processor_settings(settings.values)
     try:

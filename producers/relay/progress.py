@@ -48,6 +48,11 @@ async def forget(pool: asyncpg.Pool, topics: Iterable[str]) -> None:
     await pool.execute(_SQL["forget"], list(topics))
 
 
+async def partition_count(pool: asyncpg.Pool, topic: str) -> int:
+    """What a topic has that was fed, also while Kafka is away; 0 before that."""
+    return int(await pool.fetchval(_SQL["partitions"], topic))
+
+
 async def load(pool: asyncpg.Pool, topics: Iterable[str]) -> dict[TopicPartition, Progress]:
     rows = await pool.fetch(_SQL["load"], list(topics))
     return {

@@ -2,6 +2,10 @@
 -- primary key
 select topic, partition, position, last_position, epoch from relay_progress where topic = any($1::text[])
 
+-- name: partitions
+-- by primary key
+select count(*) from relay_progress where topic = $1
+
 -- name: forget
 delete from relay_progress where topic = any($1::text[])
 

@@ -33,7 +33,7 @@ async def ensure_topics(settings: RelaySettings) -> dict[str, int]:
 
 
 async def partitions_of(bootstrap: str, topics: Iterable[str]) -> list[TopicPartition]:
-    """The partitions of those topics that exist."""
+    """The partitions of those topics that exist; raises KafkaError when no broker answers."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await admin.start()
@@ -41,6 +41,11 @@ async def partitions_of(bootstrap: str, topics: Iterable[str]) -> list[TopicPart
     finally:
         await admin.close()
     return [TopicPartition(topic["topic"], part["partition"]) for topic in described for part in topic["partitions"]]
+
+
+async def partition_count(bootstrap: str, topic: str) -> int:
+    """0 when there is no such topic."""
+    return len(await partitions_of(bootstrap, [topic]))
 
 
 async def delete_topics(settings: RelaySettings, topics: Iterable[str]) -> None:

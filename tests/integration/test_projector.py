@@ -5,7 +5,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -229,17 +229,19 @@ async def test_timers_that_hang_are_not_ready(
     log = EventLog(pool)
     await log.execute(ALARMS, alarms.stream("a"), alarms.OWNER, [Item(alarms.Set(now()))])
     await log.close()
-    async with running(settings, pool, monotonic=lambda: 5 * time.monotonic(), deciders=[ALARMS]) as processors:
+    async with AsyncExitStack() as lock:
+        await lock.enter_async_context(held(database, "select from log_head for update"))
+        async with running(settings, pool, monotonic=lambda: 5 * time.monotonic(), deciders=[ALARMS]) as processors:
 
-        async def is_stuck() -> bool:
-            return "no timer was looked at for" in processors.health().reason and not processors.health().ready
+            async def is_stuck() -> bool:
+                return "no timer was looked at for" in processors.health().reason and not processors.health().ready
 
-        async def is_ready() -> bool:
-            return processors.health().ready
+            async def is_ready() -> bool:
+                return processors.health().ready
 
-        async with held(database, "select from log_head for update"):
             await until(is_stuck)
-        await until(is_ready)
+            await lock.aclose()
+            await until(is_ready)
 
 
 async def test_connections_that_postgres_drops_cost_nothing(

@@ -285,9 +285,10 @@ async def test_lost_connections_delay_and_nothing_else(
 ) -> None:
     async with asyncpg.create_pool(database, min_size=1, max_size=2) as theirs:
         running = asyncio.create_task(of(theirs, clock).run())
-        for name in "ab":
-            await tell(log, name, Set(NOON))
+        for minute, name in enumerate("ab", start=1):
+            await tell(log, name, Set(NOON + minute * MINUTE))
             async with held(database, "select from log_head for update"):
+                clock.seconds = 60 * minute
                 await until_waiting(pool, 1, unless=running)
                 await pool.execute(WAITING_ENDS)
             await until_types(pool, name, "alarm.rung")

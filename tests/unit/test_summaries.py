@@ -177,6 +177,7 @@ def test_a_heartbeat_of_a_daemon_tells_that_it_lives_and_what_it_does() -> None:
     expected = {"daemon_seen_at": seen_at, "busy": BUSY, "accepts_requests": True}
     assert daemon(daemon_heartbeat(busy=BUSY)) == NOTHING | expected
     assert daemon(heartbeat()) == daemon(daemon_heartbeat(source="ios")) == NOTHING
+    assert daemon(OpenEvent("worker.heartbeat", daemon_heartbeat().payload(), version=1)) == NOTHING
 
 
 def test_what_a_later_heartbeat_does_not_say_is_over() -> None:
