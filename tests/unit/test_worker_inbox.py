@@ -103,6 +103,8 @@ class Requested:
                 raise RequestRefused(-32602, "sandbox may not be set")
             case "failed":
                 raise CodexError("no such thread")
+            case "large":
+                return "x" * 600_000
             case "slow":
                 await asyncio.Event().wait()
         return {"got": request.params}
@@ -278,6 +280,16 @@ async def test_each_handshake_is_acknowledged_once_also_by_daemons_without_a_dis
         ("thread/list", "worker.response", {"result": {"got": [1]}}),
         ("refused", "worker.error", {"error": {"code": -32602, "message": "sandbox may not be set"}}),
         ("failed", "worker.error", {"error": {"code": -32000, "message": "no such thread"}}),
+        (
+            "large",
+            "worker.error",
+            {
+                "error": {
+                    "code": -32000,
+                    "message": "the result has 600002 bytes, more than the edge takes: ask for less",
+                }
+            },
+        ),
     ],
 )
 async def test_a_request_is_claimed_and_answered(

@@ -8,6 +8,8 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TypeGuard
 
+import msgspec
+
 from oa_client.backoff import delays_s, repeated
 from oa_client.client import Client
 from oa_client.errors import CodexFailed, Conflict, InvalidInput, StaleCursor
@@ -21,6 +23,9 @@ _LOG = logging.getLogger(__name__)
 
 _MAX_ID_LENGTH = 255
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
+
+_MAX_RESULT_BYTES = 480 * 1024
+"""A payload may have 512 KiB (runtime DEC-49)."""
 
 CODEX_FAILED = -32000
 METHOD_NOT_ALLOWED = -32601
@@ -126,6 +131,13 @@ def acknowledgement(handshake_id: str, session_id: str, occurred_at: str) -> Pay
         "desktop_session_id": session_id,
         "occurred_at": occurred_at,
     }
+
+
+def _bounded(result: Any) -> Any:
+    size_bytes = len(msgspec.json.encode(result))
+    if size_bytes > _MAX_RESULT_BYTES:
+        raise RequestRefused(CODEX_FAILED, f"the result has {size_bytes} bytes, more than the edge takes: ask for less")
+    return result
 
 
 class Cursor:
@@ -243,14 +255,14 @@ class Inbox:
         answered: Payload = {"jsonrpc": "2.0", "id": request.request_id}
         event_type = "worker.error"
         try:
-            answered["result"] = await self._requests.handle(request)
+            answered["result"] = _bounded(await self._requests.handle(request))
             event_type = "worker.response"
         except RequestRefused as refused:
             answered["error"] = {"code": refused.code, "message": refused.message}
         except CodexFailed as failed:
             answered["error"] = {"code": CODEX_FAILED, "message": str(failed)}
         payload = {"source": SOURCE, "request_id": request.request_id, "response": answered}
-        with suppress(Conflict, InvalidInput):  # too late, or too large
+        with suppress(Conflict, InvalidInput):  # too late, or nothing that a log can hold
             await self._tell(f"{self._session_id}:answer:{request.request_id}", event_type, payload)
 
     async def _tell(self, event_id: str, event_type: str, payload: Payload) -> None:
