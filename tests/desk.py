@@ -46,7 +46,7 @@ class Desk:
                 *(sys.executable, *program, "worker"),
                 *("--url", f"http://127.0.0.1:{self.port}", "--token", TOKEN, "--data", str(self.folder)),
                 *("--provider", "local-stub", "--stub-url", self.stub_url, "--cwd", str(self.folder)),
-                *("--state", str(self.state)),
+                *("--state", str(self.state), "--approve", "never"),
                 *options,
                 env={**os.environ, "OA_CODEX_PACKAGE": str(self.codex.package), "OA_SECRET": "not for commands"},
                 stdout=log,

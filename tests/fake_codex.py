@@ -110,7 +110,7 @@ class FakeCodex:
 
     def _item(self, said: list[Json], options: Json) -> Json:
         item: Json = {"type": "userMessage", "id": "item-1", "content": said}
-        return item | {"clientId": options["clientUserMessageId"]} if self.keeps_ids else item
+        return item | {"clientId": options.get("clientUserMessageId")} if self.keeps_ids else item
 
     def _tell(self, method: str, thread_id: str, turn_id: str) -> None:
         self.notice({"method": method, "params": {"threadId": thread_id, "turn": {"id": turn_id}}})

@@ -51,6 +51,9 @@ class FakeEdge:
         self.open_requests: dict[str, datetime] = {}
         self.expired: set[str] = set()
         self.daemon: Json = {}
+        self.limits: Json = {"turn_tokens": None, "day_tokens": None}
+        self.usage: Json | None = None
+        self.open_approvals: list[str] = []
         self.grown = asyncio.Condition()
         self.streaming = asyncio.Event()
         self.sync_tokens = 0
@@ -81,6 +84,18 @@ class FakeEdge:
         asked = {"request_id": request_id, "method": method, "params": params, "deadline": deadline.isoformat()}
         await self.append("worker.request.received", asked | {"requested_by": {"owner": "user:41"}})
         return request_id
+
+    async def answered(self, request_id: str) -> Json:
+        """Waits for what is answered to a request: its `result` or its `error`."""
+        answers: list[Json] = []
+
+        def arrived() -> bool:
+            answers[:] = [event["payload"]["response"] for event in self.events if _answers(event, request_id)]
+            return bool(answers)
+
+        async with asyncio.timeout(30), self.grown:
+            await self.grown.wait_for(arrived)
+        return answers[0]
 
     async def recorded(self, method: str, count: int = 1) -> list[Json]:
         """Waits until that many events with this method (or type) are recorded."""
@@ -208,8 +223,15 @@ class FakeEdge:
         if event_type == "worker.heartbeat":
             consumed = max(self.daemon.get("consumed_seq") or 0, payload.get("consumed_seq") or 0)
             self.daemon = payload | {"consumed_seq": consumed}
-        if event_type in ("worker.response", "worker.error"):
-            self.open_requests.pop(payload.get("request_id"), None)
+        match event_type:
+            case "worker.response" | "worker.error":
+                self.open_requests.pop(payload.get("request_id"), None)
+            case "worker.limits.set":
+                self.limits = {cap: payload.get(cap) for cap in ("turn_tokens", "day_tokens")}
+            case "worker.approval.requested":
+                self.open_approvals.append(payload["approval_id"])
+            case "worker.approval.answered" if payload["approval_id"] in self.open_approvals:
+                self.open_approvals.remove(payload["approval_id"])
 
     async def _stop(self, request: Request) -> Response:
         if refused := self._refused(request, worker=True):
@@ -301,6 +323,9 @@ class FakeEdge:
             "heartbeat_state": "fresh",
             "consumed_seq": self.daemon.get("consumed_seq"),
             "busy": self.daemon.get("busy"),
+            "limits": self.limits,
+            "usage": self.usage,
+            "open_approvals": self.open_approvals,
         }
 
     def _refused(self, request: Request, *, worker: bool = False, running: bool = False) -> Response | None:
@@ -365,6 +390,11 @@ def _ok(value: Any, status: int = 200) -> Response:
 
 def _coded(code: str, message: str, status: int, details: list[Json] | None = None) -> Response:
     return JSONResponse({"error": {"code": code, "message": message, "details": details or []}}, status)
+
+
+def _answers(event: Json, request_id: str) -> bool:
+    is_answer = event["eventType"] in ("worker.response", "worker.error")
+    return is_answer and event["payload"].get("request_id") == request_id
 
 
 def _content(item: Json) -> str:

@@ -154,6 +154,7 @@ def worker_programs(settings: StackSettings, environment: Mapping[str, str], fol
         environment=environment,
     )
     options = ["--stub-url", _stub_url(ports_of(settings)), "--state", str(settings.data.resolve() / "worker")]
+    options += ["--approve", "never"]  # a demonstration has nobody who answers, so it stays in its sandbox
     worker = Program(
         name="worker",
         command=leashed([str(Path(sys.executable).with_name("oa")), "worker", *options]),

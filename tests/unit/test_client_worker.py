@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oa_client.errors import NoCodex
+from oa_client.worker.approvals import Approve
 from oa_client.worker.installation import environment, find_codex, native, write_stub_profile
 from oa_client.worker.mirror import mirrored
 from oa_client.worker.turns import TurnSettings
+from oa_client.workers import Payload
 
 NOON = "2026-02-25T12:00:00.000000Z"
 
@@ -67,15 +69,23 @@ def test_a_large_output_is_cut_and_the_rest_of_its_event_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("approve_all", "policy", "decision"), [(False, "never", "decline"), (True, "untrusted", "accept")]
+    ("approve", "policy"), [(Approve.ASK, "untrusted"), (Approve.NEVER, "never"), (Approve.ALL, "untrusted")]
 )
-async def test_approvals_are_given_or_declined_as_settled_at_start(
-    approve_all: bool, policy: str, decision: str
-) -> None:
-    settings = TurnSettings(Path("/work"), "workspace-write", approve_all)
+def test_codex_asks_unless_it_was_told_never_to(approve: Approve, policy: str) -> None:
+    settings = TurnSettings(Path("/work"), "workspace-write", approve)
     assert settings.thread == {"cwd": "/work", "sandbox": "workspace-write", "approvalPolicy": policy}
-    assert await settings.decide({"id": 1, "method": "item/commandExecution/requestApproval"}) == {"decision": decision}
-    assert await settings.decide({"id": 1, "method": "item/tool/call"}) is None
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "policy"),
+    [
+        ("read-only", {"type": "readOnly"}),
+        ("workspace-write", {"type": "workspaceWrite", "writableRoots": ["/work"]}),
+        ("danger-full-access", {"type": "dangerFullAccess"}),
+    ],
+)
+def test_a_command_runs_in_the_sandbox_of_the_turns(sandbox: str, policy: Payload) -> None:
+    assert TurnSettings(Path("/work"), sandbox, Approve.ASK).command_sandbox == policy
 
 
 def executable(path: Path) -> Path:

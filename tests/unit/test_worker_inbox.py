@@ -95,6 +95,10 @@ class Requested:
 
     def __init__(self) -> None:
         self.handled: list[Request] = []
+        self.seqs: list[int] = []
+
+    def heard(self, event: WorkerEvent) -> None:
+        self.seqs.append(event.seq)
 
     async def handle(self, request: Request) -> Any:
         self.handled.append(request)

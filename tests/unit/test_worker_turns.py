@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from oa_client.errors import CodexExited
+from oa_client.errors import CodexError, CodexExited, OverLimit
+from oa_client.worker.approvals import Approve
 from oa_client.worker.marks import Mark, Marks, Message
 from oa_client.worker.store import Store
 from oa_client.worker.threads import begun
@@ -16,7 +17,19 @@ from oa_client.workers import Payload
 from tests.fake_codex import FakeCodex, Rollouts
 
 NOON = "2026-02-25T12:00:00.000000Z"
-SETTINGS = TurnSettings(Path("/work"), "workspace-write", approve_all=False)
+SETTINGS = TurnSettings(Path("/work"), "workspace-write", Approve.ASK)
+
+
+class Meter:
+    def __init__(self) -> None:
+        self.no: str | None = None
+        self.models: dict[str, str] = {}
+
+    def refusal(self) -> str | None:
+        return self.no
+
+    def uses(self, thread_id: str, model: str) -> None:
+        self.models[thread_id] = model
 
 
 class Desk:
@@ -28,6 +41,7 @@ class Desk:
         self.rollouts = Rollouts()
         self.reports: list[tuple[str, str, Payload]] = []
         self.changes = 0
+        self.meter = Meter()
         self.sent = 0
 
     def send(self, text: str, **options: object) -> Mark:
@@ -43,6 +57,7 @@ class Desk:
             SETTINGS,
             self.marks,
             CurrentThread(self.store),
+            self.meter,
             report=lambda *event: self.reports.append(event),
             changed=self._change,
             timestamp=lambda: NOON,
@@ -313,3 +328,131 @@ def test_an_id_of_ours_counts_more_than_the_text() -> None:
     history = [turn("u1", "hello", client_id="m0"), turn("u2", "edited", client_id="m1")]
     assert begun(history, Mark(Message("m1", 1, "hello"), "c", "starting", "t")) == "u2"
     assert begun(history, Mark(Message("m2", 1, "hello"), "c", "starting", "t")) is None
+
+
+async def wanted(turns: Turns, text: str, thread_id: str) -> Payload:
+    return await turns.ask({"threadId": thread_id, "input": [{"type": "text", "text": text}]})
+
+
+async def test_a_turn_that_is_asked_for_waits_behind_messages_and_answers_with_its_id(desk: Desk) -> None:
+    codex = FakeCodex(desk.rollouts, finishes=False)
+    first, second = desk.send("first"), desk.send("second")
+    async with desk.working(codex) as turns:
+        await codex.was_called("turn/start")
+        [thread_id] = codex.running()
+        asked = asyncio.create_task(wanted(turns, "third", thread_id))
+        for mark in (first, second):
+            await running(turns, thread_id)
+            codex.finish(thread_id)
+            await ended(desk, mark)
+        answer = await asked
+        assert await turns.running(thread_id) == (thread_id, answer["turn"]["id"])
+    assert desk.rollouts.said() == ["first", "second", "third"]
+
+
+async def test_a_turn_that_nobody_waits_for_any_more_does_not_begin(desk: Desk) -> None:
+    codex = FakeCodex(desk.rollouts, finishes=False)
+    first = desk.send("first")
+    async with desk.working(codex) as turns:
+        await codex.was_called("turn/start")
+        [thread_id] = codex.running()
+        given_up = asyncio.create_task(wanted(turns, "given up", thread_id))
+        asked = asyncio.create_task(wanted(turns, "second", thread_id))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        codex.finish(thread_id)
+        await ended(desk, first)
+        await asked
+    assert desk.rollouts.said() == ["first", "second"]
+
+
+async def test_a_turn_in_a_thread_that_codex_does_not_know_is_refused(desk: Desk) -> None:
+    async with desk.working(FakeCodex(desk.rollouts)) as turns:
+        with pytest.raises(CodexError, match="no rollout found"):
+            await wanted(turns, "hello", "unknown")
+
+
+async def test_a_turn_that_codex_refuses_lets_the_next_one_begin(desk: Desk) -> None:
+    codex = FakeCodex(desk.rollouts)
+    async with desk.working(codex) as turns:
+        await ended(desk, desk.send("first"))
+        [thread_id] = desk.rollouts.threads
+        codex.refuses.add("turn/start")
+        with pytest.raises(CodexError, match="refused"):
+            await wanted(turns, "second", thread_id)
+        codex.refuses.clear()
+        await wanted(turns, "third", thread_id)
+    assert desk.rollouts.said() == ["first", "third"]
+
+
+async def test_when_the_days_tokens_are_used_up_no_turn_begins_and_everybody_is_told(desk: Desk) -> None:
+    desk.meter.no = "the day's cap is 100"
+    codex = FakeCodex(desk.rollouts)
+    message = desk.send("first")
+    async with desk.working(codex) as turns:
+        await ended(desk, message)
+        thread_id = next(iter(codex.loaded))
+        desk.rollouts.threads[thread_id] = []
+        with pytest.raises(OverLimit, match="the day's cap is 100"):
+            await wanted(turns, "second", thread_id)
+        desk.meter.no = None
+        await wanted(turns, "third", thread_id)
+    params = {"message_id": "m1", "error": {"message": "the day's cap is 100"}}
+    assert ("worker.error", "turn/start", params) in desk.reports
+    assert desk.rollouts.said() == ["third"]
+
+
+async def running(turns: Turns, thread_id: str | None = None) -> tuple[str, str]:
+    async with asyncio.timeout(10):
+        while turns.busy is None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        return await turns.running(thread_id)
+
+
+async def test_which_turn_runs_is_known_as_soon_as_it_was_asked_for(desk: Desk) -> None:
+    codex = FakeCodex(desk.rollouts, finishes=False)
+    async with desk.working(codex) as turns:
+        with pytest.raises(CodexError, match="no turn runs there"):
+            await turns.running(None)
+        desk.send("first")
+        turns.taken()
+        await codex.was_called("turn/start")
+        thread_id, turn_id = await turns.running(None)
+        assert (thread_id, turn_id) == (codex.running()[0], codex.loaded[thread_id])
+
+
+async def test_where_several_turns_run_one_has_to_be_named(desk: Desk) -> None:
+    desk.rollouts.threads |= {"one": [], "other": []}
+    codex = FakeCodex(desk.rollouts, finishes=False)
+    async with desk.working(codex) as turns:
+        for thread_id in desk.rollouts.threads:
+            await wanted(turns, "hello", thread_id)
+        with pytest.raises(CodexError, match="several turns run"):
+            await turns.running(None)
+        assert (await turns.running("other"))[0] == "other"
+
+
+async def test_a_turn_is_cut_short_by_its_id(desk: Desk) -> None:
+    codex = FakeCodex(desk.rollouts, finishes=False)
+    async with desk.working(codex) as turns:
+        desk.send("first")
+        turns.taken()
+        thread_id, turn_id = await running(turns)
+        turns.cut_short(thread_id, turn_id)
+        assert await codex.was_called("turn/interrupt") == {"threadId": thread_id, "turnId": turn_id}
+
+
+async def test_a_thread_that_was_put_away_is_loaded_again_when_it_is_named(desk: Desk) -> None:
+    codex = FakeCodex(desk.rollouts)
+    async with desk.working(codex) as turns:
+        await ended(desk, desk.send("first"))
+        [thread_id] = desk.rollouts.threads
+        turns.forget(thread_id)
+        await wanted(turns, "second", thread_id)
+        assert await codex.was_called("thread/resume") == {"threadId": thread_id, **SETTINGS.thread}
+
+
+async def test_the_model_of_a_thread_is_told_to_whoever_meters(desk: Desk) -> None:
+    async with desk.working(FakeCodex(desk.rollouts)) as turns:
+        turns.adopt({"thread": {"id": "t1"}, "model": "gpt-x"})
+    assert desk.meter.models == {"t1": "gpt-x"}

@@ -19,7 +19,8 @@ OaError
 └── CodexFailed             the local Codex
     ├── NoCodex             none was found; the message says how to get one
     ├── CodexExited         it ended, or did not start
-    └── CodexError          it answered a request with an error
+    ├── CodexError          it answered a request with an error
+    └── OverLimit           it was not asked, because a cap leaves nothing for another turn
 """
 
 import msgspec
@@ -118,6 +119,10 @@ class CodexExited(CodexFailed):
 
 
 class CodexError(CodexFailed):
+    pass
+
+
+class OverLimit(CodexFailed):
     pass
 
 

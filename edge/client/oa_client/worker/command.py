@@ -9,7 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from oa_client.client import Client
 from oa_client.errors import NoCodex
 from oa_client.folders import data_folder, state_folder
 from oa_client.options import DEFAULT_DATA, Caller, Data, Token, Url, err, expected, out, places, run
+from oa_client.worker.approvals import Approve
 from oa_client.worker.codex import Codex
 from oa_client.worker.daemon import Daemon, DaemonSettings
 from oa_client.worker.installation import (
@@ -36,7 +37,7 @@ from oa_client.worker.installation import (
 from oa_client.worker.once import Exit, Once, Said, Step
 from oa_client.worker.store import Store, place
 from oa_client.worker.turns import TurnSettings
-from oa_client.workers import WorkerEvent
+from oa_client.workers import Limits, WorkerEvent
 
 DEFAULT_ID = "desktopw:shared"
 
@@ -55,11 +56,6 @@ class Sandbox(StrEnum):
     READ_ONLY = "read-only"
     WORKSPACE_WRITE = "workspace-write"
     FULL_ACCESS = "danger-full-access"
-
-
-class Approve(StrEnum):
-    NEVER = "never"
-    ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -120,8 +116,20 @@ def worker(
         Sandbox | None, typer.Option(help="What commands may touch; workspace-write.", show_default=False)
     ] = None,
     approve: Annotated[
-        Approve, typer.Option(help="never: nothing leaves the sandbox; all: whatever Codex asks for.")
-    ] = Approve.NEVER,
+        Approve | None,
+        typer.Option(
+            help="ask: your clients decide; never: Codex does not ask; all: always yes. Ask, with --once never.",
+            show_default=False,
+        ),
+    ] = None,
+    approval_timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds after which silence denies what Codex asks.")
+    ] = 600.0,
+    allow_exec: Annotated[
+        bool, typer.Option("--allow-exec", help="Let your clients run commands by `command/exec`.")
+    ] = False,
+    max_turn_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens that one turn may use.")] = None,
+    max_day_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens that turns may use on a UTC day.")] = None,
     codex_bin: Annotated[Path | None, typer.Option(envvar="OA_CODEX_BIN", help="Codex itself.")] = None,
     codex_package: Annotated[
         Path, typer.Option(envvar="OA_CODEX_PACKAGE", help="Where npm installed Codex, when it is not on PATH.")
@@ -144,12 +152,28 @@ def worker(
         os.environ,
     )
     caller = Caller(url, token, data)
-    chosen = Chosen(worker_id, cwd.resolve(), state or state_folder(os.environ), sandbox, approve is Approve.ALL)
+    may = May(
+        approve or (Approve.ASK if once is None else Approve.NEVER),
+        timedelta(seconds=approval_timeout),
+        allow_exec,
+        Limits(max_turn_tokens, max_day_tokens),
+    )
+    chosen = Chosen(worker_id, cwd.resolve(), state or state_folder(os.environ), sandbox, may)
     if once is None:
         run(_serve(caller, wanted, chosen))
     else:
         with expected(Exit.NEVER_BEGAN):
             raise typer.Exit(asyncio.run(_once(caller, wanted, chosen, once, as_json)))
+
+
+@dataclass(frozen=True)
+class May:
+    """What the options say about what Codex and clients may do."""
+
+    approve: Approve
+    approval_timeout: timedelta
+    exec: bool
+    limits: Limits
 
 
 @dataclass(frozen=True)
@@ -160,7 +184,7 @@ class Chosen:
     cwd: Path
     state: Path
     sandbox: Sandbox | None
-    approve_all: bool
+    may: May
 
 
 async def _serve(caller: Caller, wanted: Wanted, chosen: Chosen) -> None:
@@ -193,10 +217,11 @@ async def _running(
 ) -> AsyncIterator[asyncio.Task[str]]:
     """The daemon, which SIGTERM and SIGINT cancel; it has said goodbye afterwards."""
     setup = wanted.setup()
-    turns = TurnSettings(chosen.cwd, chosen.sandbox or await _default_sandbox(setup), chosen.approve_all)
+    turns = TurnSettings(chosen.cwd, chosen.sandbox or await _default_sandbox(setup), chosen.may.approve)
     start = partial(Codex.start, setup.binary, cwd=chosen.cwd, environment=setup.environment)
     with closing(Store.open(place(chosen.state, client.url, worker_id))) as store:
-        settings, now = DaemonSettings(worker_id, turns), partial(datetime.now, UTC)
+        may, now = chosen.may, partial(datetime.now, UTC)
+        settings = DaemonSettings(worker_id, turns, may.approval_timeout, may.exec, may.limits)
         daemon = Daemon(client, store, start, settings, session_id=session_id, now=now)
         running = asyncio.create_task(daemon.run())
         for number in (signal.SIGTERM, signal.SIGINT):

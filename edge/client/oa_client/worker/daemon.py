@@ -4,22 +4,25 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 from oa_client.backoff import delays_s, repeated
 from oa_client.client import Client
 from oa_client.errors import Conflict, OaError
+from oa_client.worker.approvals import Approvals
 from oa_client.worker.codex import Codex
-from oa_client.worker.inbox import Cursor, Inbox, NoRequests, Requests, WorkerStopped
+from oa_client.worker.inbox import Cursor, Inbox, WorkerStopped
 from oa_client.worker.marks import Marks
 from oa_client.worker.mirror import SOURCE
 from oa_client.worker.outbox import Outbox
+from oa_client.worker.requests import Requests
+from oa_client.worker.spend import Spend
 from oa_client.worker.store import Store
-from oa_client.worker.supervision import Approvals, Listener, Supervision
+from oa_client.worker.supervision import Supervision
 from oa_client.worker.turns import CurrentThread, Turns, TurnSettings
-from oa_client.workers import CreatedWorker, NewEvent, Payload
+from oa_client.workers import CreatedWorker, Limits, NewEvent, Payload, Worker
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,25 +34,18 @@ _FAREWELL_S = 3.0
 
 @dataclass(frozen=True)
 class DaemonSettings:
+    """`may_exec`: clients may run commands by `command/exec`; `limits` are the owner's own caps."""
+
     worker_id: str
     turns: TurnSettings
+    approval_timeout: timedelta
+    may_exec: bool
+    limits: Limits
     heartbeat_s: float = 30.0
 
 
-@dataclass(frozen=True)
-class Hooks:
-    """Who answers what is asked of the worker and by Codex, and who else is shown what Codex says."""
-
-    requests: Requests
-    approvals: Approvals
-    listeners: Sequence[Listener] = field(default=())
-
-
 class Daemon:
-    """`now` gives aware datetimes; `session_id` is new for every start; `start_codex` is called again after a crash.
-
-    `hooks` is given this daemon, which has its `outbox` then, and `codex` as soon as something is asked.
-    """
+    """`now` gives aware datetimes; `session_id` is new for every start; `start_codex` is called again after a crash."""
 
     def __init__(
         self,
@@ -60,7 +56,6 @@ class Daemon:
         *,
         session_id: str,
         now: Callable[[], datetime],
-        hooks: Callable[["Daemon"], Hooks] | None = None,
     ) -> None:
         self._client = client
         self._store = store
@@ -73,13 +68,15 @@ class Daemon:
         self._cursor = Cursor(store)
         self._marks = Marks(store)
         self.outbox = Outbox(self._post, store, self.timestamp)
-        answering = hooks(self) if hooks else Hooks(NoRequests(), settings.turns)
+        note = self.outbox.note
+        self._approvals = Approvals(settings.turns.approve, settings.approval_timeout, session_id, note=note, now=now)
+        self._spend = Spend(store, settings.limits, note=note, interrupt=self._cut_short, now=now)
         self.codex = Supervision(
             start_codex,
             self._turns,
             outbox=self.outbox,
-            approvals=answering.approvals,
-            listeners=answering.listeners,
+            approvals=self._approvals,
+            listeners=(self._approvals.notice, self._spend.notice),
             report=self.report,
             timestamp=self.timestamp,
             version=VERSION,
@@ -92,17 +89,22 @@ class Daemon:
             cursor=self._cursor,
             marks=self._marks,
             outbox=self.outbox,
-            requests=answering.requests,
+            requests=Requests(
+                self.codex, settings.turns, self._approvals, self._spend, may_exec=settings.may_exec, now=now
+            ),
             taken=self.codex.taken,
             timestamp=self.timestamp,
         )
 
     def _turns(self, codex: Codex) -> Turns:
+        """With a new Codex, what ran in the one before has ended."""
+        self._spend.lost()
         return Turns(
             codex,
             self._settings.turns,
             self._marks,
             CurrentThread(self._store),
+            self._spend,
             report=self.report,
             changed=self._busy_changed.set,
             timestamp=self.timestamp,
@@ -128,6 +130,7 @@ class Daemon:
                 tasks.create_task(self.codex.run())
                 tasks.create_task(self._inbox.run(created.latest_seq))
                 tasks.create_task(self._beat())
+                tasks.create_task(self._disown_approvals())
         except BaseExceptionGroup as failed:
             raise _first(failed) from None
         raise AssertionError("none of them returns")
@@ -140,22 +143,37 @@ class Daemon:
             lambda: self._client.create_worker(worker_id, adapter=ADAPTER, workspace_ref=cwd, metadata=metadata),
             delays_s(),
         )
-        await self._place_cursor(created.latest_seq)
+        there = await self._snapshot()
+        self._spend.restore(there.limits, there.usage)
+        self._place_cursor(created.latest_seq, there.consumed_seq)
         self._is_registered = True
         # `oa up --worker` waits for this line
         _LOG.info("worker %s is %s at event %d", worker_id, created.status, created.latest_seq)
         return created
 
-    async def _place_cursor(self, latest_seq: int) -> None:
+    async def _snapshot(self) -> Worker:
+        return await repeated(lambda: self._client.worker(self._settings.worker_id), delays_s())
+
+    async def _disown_approvals(self) -> None:
+        """Once the edge knows what the daemon before this one said last."""
+        await self.outbox.delivered()
+        self._approvals.disown((await self._snapshot()).open_approvals)
+
+    def _cut_short(self, thread_id: str, turn_id: str, why: str) -> None:
+        params = {"thread_id": thread_id, "turn_id": turn_id, "error": {"message": why}}
+        self.report("worker.error", "turn/interrupt", params)
+        if self.codex.turns is not None:
+            self.codex.turns.cut_short(thread_id, turn_id)
+
+    def _place_cursor(self, latest_seq: int, consumed_seq: int | None) -> None:
         """Where it was; without a disk, where the edge was told; for a new worker, after what is there."""
         if (self._cursor.seq or 0) > latest_seq:
             _LOG.warning("the edge forgot this worker, so this daemon forgets what it knew of it")
             self._marks.forget()
             self._cursor.forget()
         if self._cursor.seq is None:
-            there = await repeated(lambda: self._client.worker(self._settings.worker_id), delays_s())
             with self._store.durably():
-                self._cursor.move(latest_seq if there.consumed_seq is None else there.consumed_seq)
+                self._cursor.move(latest_seq if consumed_seq is None else consumed_seq)
 
     async def _beat(self) -> NoReturn:
         while True:

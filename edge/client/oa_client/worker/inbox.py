@@ -28,7 +28,6 @@ _MAX_RESULT_BYTES = 480 * 1024
 """A payload may have 512 KiB (runtime DEC-49)."""
 
 CODEX_FAILED = -32000
-METHOD_NOT_ALLOWED = -32601
 
 
 class WorkerStopped(Exception):
@@ -80,12 +79,8 @@ class Requests(Protocol):
     async def handle(self, request: Request) -> Any:
         """The result. Raises RequestRefused, or CodexFailed when Codex does not do it."""
 
-
-class NoRequests:
-    """Allows no method."""
-
-    async def handle(self, request: Request) -> Any:
-        raise RequestRefused(METHOD_NOT_ALLOWED, f"{request.method} is not allowed here")
+    def heard(self, event: WorkerEvent) -> None:
+        """Is shown every event of the stream, in order."""
 
 
 def sent(event: WorkerEvent) -> Sent | None:
@@ -197,6 +192,7 @@ class Inbox:
     async def _read(self, registered_seq: int, answers: asyncio.TaskGroup) -> None:
         async with aclosing(self._client.stream(self._worker_id, self._cursor.seq)) as events:
             async for event in events:
+                self._requests.heard(event)
                 match sent(event):
                     case Acknowledge(handshake_id):
                         await self._acknowledge(handshake_id)

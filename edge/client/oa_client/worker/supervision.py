@@ -58,6 +58,13 @@ class Supervision:
         self.codex: Codex | None = None
         self.turns: Turns | None = None
         self.codex_version: str | None = None
+        self._is_ready = asyncio.Event()
+
+    async def ready(self) -> tuple[Codex, Turns]:
+        """The Codex that runs, or the next one."""
+        while self.codex is None or self.turns is None:
+            await self._is_ready.wait()
+        return self.codex, self.turns
 
     def taken(self) -> None:
         """There is a new message to run."""
@@ -94,6 +101,7 @@ class Supervision:
             await mirror
         finally:
             self.codex = self.turns = None
+            self._is_ready.clear()
             await self._wind_down(codex, turns, mirror)
             turning.cancel()
             await asyncio.gather(turning, return_exceptions=True)
@@ -104,6 +112,7 @@ class Supervision:
             named = _VERSION.search(str(initialized.get("userAgent")))
             self.codex_version = named and named[1]
             self.codex, self.turns = codex, turns
+            self._is_ready.set()
             await turns.run()
 
     async def _mirror(self, codex: Codex, turns: Turns) -> NoReturn:

@@ -13,7 +13,7 @@ _WHAT_CHARACTERS = 120
 
 @dataclass
 class Thread:
-    """One that Codex has loaded. `idle` is also unset while a turn was asked for and has not begun."""
+    """One that Codex has loaded. While a turn was asked for and has not begun it is neither `idle` nor `settled`."""
 
     thread_id: str
     newest_turn: str | None = None
@@ -21,12 +21,20 @@ class Thread:
     what: str = ""
     since: str = ""
     idle: asyncio.Event = field(default_factory=asyncio.Event)
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
     ended_turns: set[str] = field(default_factory=set)
 
     def begin(self, turn_id: str, at: str) -> None:
         self.newest_turn = self.running_turn = turn_id
         self.since = at
         self.idle.clear()
+        self.settled.set()
+
+    def expect(self, text: str) -> None:
+        """A turn is asked for."""
+        self.what = described(text)
+        self.idle.clear()
+        self.settled.clear()
 
     def end(self, turn_id: str) -> None:
         self.ended_turns.add(turn_id)
@@ -36,6 +44,7 @@ class Thread:
     def rest(self) -> None:
         self.running_turn, self.what = None, ""
         self.idle.set()
+        self.settled.set()
 
     @property
     def busy(self) -> Payload | None:
@@ -50,7 +59,7 @@ def loaded(thread: Payload) -> Thread:
     """From Codex's answer to `thread/start` or `thread/resume`; nothing runs there yet."""
     turns = thread.get("turns") or []
     known = Thread(str(thread["id"]), str(turns[-1]["id"]) if turns else None)
-    known.idle.set()
+    known.rest()
     return known
 
 
