@@ -173,7 +173,7 @@ async def test_errors_say_what_to_do_next(tmp_path: Path, token: str, worker: st
 
 
 async def test_an_edge_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
+    url = "http://127.0.0.1:1"
     status, _, complained = await oa(tmp_path, "tail", "--worker", WORKER, "--url", url, "--token", TOKEN)
     assert (status, "oa up" in complained) == (1, True)
 

@@ -46,7 +46,7 @@ def find_codex(configured: Path | None, *packages: Path) -> Path:
 
 
 def install_codex(folder: Path) -> Path:
-    """The pinned version, each file checked against the digests of our lock file. Raises NoCodex."""
+    """The pinned version, checked by npm against the digests that our lock file has. Raises NoCodex."""
     npm = shutil.which("npm")
     if npm is None:
         raise NoCodex(
