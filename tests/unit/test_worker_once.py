@@ -1,12 +1,18 @@
 """What `--once` makes of a turn: words, steps, and how it ended, also from what two versions of Codex once said."""
 
+import asyncio
 import itertools
+from collections.abc import Awaitable, Callable
 
 import pytest
-from oa_client.worker.once import Exit, OneTurn, Said, Step
+from oa_client import Client
+from oa_client.errors import CodexExited
+from oa_client.worker.once import Exit, Once, OneTurn, Said, Step
 from oa_client.workers import Payload, WorkerEvent
 
 from tests.codex_scenes import SCENES, VERSIONS, Version, read
+from tests.fake_edge import TOKEN, FakeEdge, free_port, serving
+from tests.services import eventually
 
 NOW = "2026-11-22T21:00:00.000000Z"
 
@@ -111,3 +117,86 @@ def test_what_an_approval_asks_and_what_was_used_are_steps() -> None:
     asked = {"approval_id": "a1", "turn_id": "u1", "choices": ["deny"], "command": "make", "cwd": "/work"}
     steps = told(begun(), event("worker.approval.requested", asked), usage("completed"))[1]
     assert steps == ["run: make in /work → oa approve a1", "completed, 100 tokens (90 in, 10 out)"]
+
+
+class Daemon:
+    """One that registers, beats, and does what `then` says when the prompt has come."""
+
+    def __init__(self, edge: FakeEdge, client: Client, then: Callable[["Daemon"], Awaitable[object]]) -> None:
+        self.edge = edge
+        self.client = client
+        self._then = then
+
+    async def serve(self) -> str:
+        await self.client.create_worker("once:1", adapter="desktop_bridge")
+        await self.client.post_event("once:1", "worker.heartbeat", {"desktop_session_id": "another"})
+        for _ in range(20):  # time enough for a prompt that does not wait
+            await self.client.worker("once:1")
+        beat = await self.client.post_event("once:1", "worker.heartbeat", {"desktop_session_id": "s1"})
+        [asked] = await self.edge.recorded("ios/user_message")
+        assert asked["seq"] > beat.seq
+        await self._then(self)
+        return "enough"
+
+    async def tell(self, method: str, event_type: str = "worker.event", **params: object) -> None:
+        await self.client.post_event("once:1", event_type, {"method": method, "params": params})
+
+    async def begin(self) -> None:
+        content = [{"type": "text", "text": "hi"}]
+        await self.tell("item/started", turnId="u1", item={"type": "userMessage", "content": content})
+
+
+async def outcome(
+    then: Callable[[Daemon], Awaitable[object]], steps: list[str] | None = None
+) -> tuple[Exit, list[str]]:
+    """How a prompt ended, and the steps that were shown."""
+    edge, steps = FakeEdge(), [] if steps is None else steps
+
+    def show(_: WorkerEvent, pieces: list[Said | Step]) -> None:
+        steps.extend(piece.line for piece in pieces if isinstance(piece, Step))
+
+    async with asyncio.timeout(30), serving(edge, free_port()) as url, Client(url, TOKEN) as client:
+        once = Once(client, "once:1", "s1", "hi", show)
+        daemon = asyncio.create_task(Daemon(edge, client, then).serve())
+        try:
+            return await once.run(daemon, await once.latest_seq()), steps
+        finally:
+            daemon.cancel()
+            await asyncio.gather(daemon, return_exceptions=True)
+
+
+async def test_a_turn_that_codex_refuses_to_begin_is_told() -> None:
+    async def refuse(daemon: Daemon) -> None:
+        await daemon.tell("turn/start", "worker.error", message_id="once-s1", error={"message": "no model"})
+        await asyncio.Event().wait()
+
+    assert await outcome(refuse) == (Exit.FAILED, ["no model"])
+
+
+async def test_a_daemon_that_ends_in_the_middle_of_the_turn_fails_it() -> None:
+    async def crash(daemon: Daemon) -> None:
+        await daemon.begin()
+        await daemon.tell("item/started", turnId="u1", item={"type": "commandExecution", "command": "make"})
+        await eventually(lambda: bool(steps))
+        raise CodexExited("Codex ended with status 1")
+
+    steps: list[str] = []
+    assert await outcome(crash, steps) == (Exit.FAILED, ["$ make"])
+
+
+async def test_a_codex_that_never_ran_is_an_error() -> None:
+    async def crash(_: Daemon) -> None:
+        raise CodexExited("Codex did not start")
+
+    with pytest.raises(CodexExited, match="did not start"):
+        await outcome(crash)
+
+
+async def test_a_daemon_that_is_stopped_or_cancelled_interrupts() -> None:
+    async def stop(_: Daemon) -> None:
+        return
+
+    async def cancel(_: Daemon) -> None:
+        raise asyncio.CancelledError
+
+    assert [(await outcome(then))[0] for then in (stop, cancel)] == [Exit.INTERRUPTED] * 2

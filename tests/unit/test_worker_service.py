@@ -63,7 +63,8 @@ def test_one_that_ends_at_once_is_told_with_its_last_words(service: Service) -> 
         service.start(python("import sys; sys.exit('no Codex here')", service), os.environ)
 
 
-def test_a_process_number_that_was_left_behind_is_nobody(service: Service) -> None:
+def test_a_process_number_that_was_left_behind_is_nobody(tmp_path: Path) -> None:
+    service = Service(tmp_path / "w.sqlite")
     store = Store.open(service.store)
     assert service.process_id == os.getpid()
     store.close()

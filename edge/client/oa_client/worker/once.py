@@ -24,7 +24,7 @@ class Exit(IntEnum):
     INTERRUPTED = 3
     OVER_LIMIT = 4
     NEVER_BEGAN = 5
-    """No edge, not signed in, or no Codex."""
+    """No edge, not signed in, or no Codex; or the edge refused to let it be followed."""
 
 
 _OUTCOMES = {"completed": Exit.COMPLETED, "interrupted": Exit.INTERRUPTED, "over_limit": Exit.OVER_LIMIT}
@@ -153,19 +153,19 @@ class Once:
         await self._registered(after)
         async with aclosing(self._worker.events(after)) as events:
             async for event in events:
-                if (
-                    event.event_type == "worker.heartbeat"
-                    and event.payload.get("desktop_session_id") == self._session_id
-                ):
+                if event.event_type == "worker.heartbeat" and self._is_of_our_daemon(event):
                     break
             await self._worker.send(self._prompt, message_id=self._message_id, sent_from="oa-once")
             async for event in events:
                 pieces = list(self._turn.take(event))
-                if self._turn.turn_id:
+                if pieces or self._turn.turn_id:
                     self._show(event, pieces)
                 if self._turn.exit is not None:
                     return self._turn.exit
         raise AssertionError("the events are endless")
+
+    def _is_of_our_daemon(self, event: WorkerEvent) -> bool:
+        return event.payload.get("desktop_session_id") == self._session_id
 
     async def _registered(self, after: int) -> None:
         for delay_s in delays_s(0.02, 0.5):
