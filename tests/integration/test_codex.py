@@ -104,7 +104,9 @@ async def test_an_edge_that_goes_away_and_comes_back_loses_and_repeats_nothing(t
         int(n) for identity, _, n in (event_id.rpartition(":") for event_id in edge.event_ids) if ":" not in identity
     ]
     assert numbers == list(range(1, len(numbers) + 1))
-    assert len(numbers) == len(methods(edge, 0)) - 2  # what people said
+    spent = [event for event in edge.events if event["eventType"] == "worker.turn.usage"]
+    assert len(spent) == 2
+    assert len(numbers) == len(methods(edge, 0)) - 2 + len(spent)  # without what people said
 
 
 async def test_with_approve_all_codex_asks_and_is_told_yes(desk: Desk) -> None:

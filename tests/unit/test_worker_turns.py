@@ -409,15 +409,33 @@ async def running(turns: Turns, thread_id: str | None = None) -> tuple[str, str]
         return await turns.running(thread_id)
 
 
-async def test_which_turn_runs_is_known_as_soon_as_it_was_asked_for(desk: Desk) -> None:
-    codex = FakeCodex(desk.rollouts, finishes=False)
-    async with desk.working(codex) as turns:
+class Slow(FakeCodex):
+    """Begins turns when it may."""
+
+    def __init__(self, rollouts: Rollouts) -> None:
+        super().__init__(rollouts, finishes=False)
+        self.asked = asyncio.Event()
+        self.may_begin = asyncio.Event()
+
+    async def request(self, method: str, params: Payload) -> object:
+        if method == "turn/start":
+            self.asked.set()
+            await self.may_begin.wait()
+        return await super().request(method, params)
+
+
+async def test_whoever_asks_which_turn_runs_waits_for_one_that_is_about_to_begin(desk: Desk) -> None:
+    codex = Slow(desk.rollouts)
+    async with desk.working(codex) as turns, asyncio.timeout(10):
         with pytest.raises(CodexError, match="no turn runs there"):
             await turns.running(None)
         desk.send("first")
         turns.taken()
-        await codex.was_called("turn/start")
-        thread_id, turn_id = await turns.running(None)
+        await codex.asked.wait()
+        asking = asyncio.create_task(turns.running(None))
+        await asyncio.sleep(0)
+        codex.may_begin.set()
+        thread_id, turn_id = await asking
         assert (thread_id, turn_id) == (codex.running()[0], codex.loaded[thread_id])
 
 
