@@ -38,6 +38,7 @@ class FakeCodex:
         self.called = asyncio.Condition()
         self.dies_at: dict[str, str] = {}
         self.refuses: set[str] = set()
+        self.tells_of_starts = True
 
     async def request(self, method: str, params: Json) -> Any:
         await asyncio.sleep(0)
@@ -91,7 +92,8 @@ class FakeCodex:
         turn: Json = {"id": str(uuid.uuid4()), "status": "completed", "items": [self._item(input, options)]}
         self.rollouts.threads.setdefault(threadId, []).append(turn)
         self.loaded[threadId] = turn["id"]
-        self._tell("turn/started", threadId, turn["id"])
+        if self.tells_of_starts:
+            self._tell("turn/started", threadId, turn["id"])
         if self.finishes:
             asyncio.get_running_loop().call_soon(self.finish, threadId)
         return {"turn": {"id": turn["id"], "items": []}}

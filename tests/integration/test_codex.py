@@ -84,7 +84,7 @@ async def test_each_handshake_is_acknowledged_once_with_its_very_id(desk: Desk) 
 
 
 async def test_an_edge_that_goes_away_and_comes_back_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    edge, port = FakeEdge(), free_port()
+    edge, port = FakeEdge(), free_port(21360)  # where other tests, who would take it meanwhile, do not look first
     async with serving_app(build(), free_port(port + 1)) as stub:
         desk = Desk(edge, port, f"{stub}/v1", tmp_path, PINNED)
         async with serving(edge, port):

@@ -263,6 +263,7 @@ async def test_a_message_that_expired_is_not_taken(desk: Desk) -> None:
         await desk.say("too late", "m1")
         await desk.say("in time")
         await daemon.read(4)
+        assert daemon.marks.get("m1") is None
     assert desk.taken == ["in time"]
 
 

@@ -25,6 +25,7 @@ class Edge:
         self.batches: list[list[NewEvent]] = []
         self.recorded: dict[str, Payload] = {}
         self.refuses: Callable[[Payload], Exception | None] = lambda payload: None
+        self.taken: set[str] = set()
         self.is_away = False
         self.reached = asyncio.Event()
 
@@ -37,6 +38,8 @@ class Edge:
         if self.failures:
             raise self.failures.pop(0)
         payloads = {event.event_id: msgspec.json.decode(msgspec.json.encode(event.payload)) for event in events}
+        if self.taken & payloads.keys():
+            raise Conflict(409, "conflict", "a known event id with other content")
         for refused in map(self.refuses, payloads.values()):
             if refused:
                 raise refused
@@ -183,6 +186,16 @@ async def test_an_event_that_is_refused_is_replaced_by_what_was_refused_and_the_
     assert recorded[13]["method"] == "worker/event_refused"
     told = {"event_type": "worker.event", "method": "item/completed", "status": error.status, "message": "no"}
     assert recorded[13]["params"] == told
+
+
+async def test_what_stands_in_for_an_event_has_an_id_of_its_own(store: Store) -> None:
+    edge = Edge()
+    edge.taken = {f"{store.identity}:1"}
+    outbox = outbox_of(store, edge)
+    for n in range(3):
+        await outbox.put("worker.event", {"n": n})
+    await deliver(outbox)
+    assert list(edge.recorded) == [f"{store.identity}:{n}" for n in ("1:refused", "2", "3")]
 
 
 async def test_an_edge_that_refuses_even_that_ends_the_delivery(store: Store) -> None:

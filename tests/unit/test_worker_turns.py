@@ -138,6 +138,36 @@ async def test_a_message_waits_while_a_turn_runs(desk: Desk) -> None:
     assert desk.changes == 4
 
 
+async def test_a_message_waits_while_a_turn_of_somebody_else_runs_in_its_thread(desk: Desk) -> None:
+    desk.rollouts.threads["other"] = [{"id": "u1", "items": []}]
+    codex = FakeCodex(desk.rollouts, finishes=False)
+    async with desk.working(codex) as turns:
+        await turns.load("other")
+        await codex.request("turn/start", {"threadId": "other", "input": [{"type": "text", "text": "theirs"}]})
+        ours = desk.send("ours", thread_id="other")
+        turns.taken()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert desk.rollouts.said()[-1] == "theirs"
+        codex.finish("other")
+        await codex.was_called("turn/start", 2)
+        codex.finish("other")
+        await ended(desk, ours)
+
+
+async def test_a_turn_runs_from_codexs_answer_on_also_before_it_tells_of_it(desk: Desk) -> None:
+    codex = FakeCodex(desk.rollouts, finishes=False)
+    codex.tells_of_starts = False
+    mark = desk.send("hello")
+    async with desk.working(codex) as turns:
+        await codex.was_called("turn/start")
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert turns.busy is not None
+        codex.finish(codex.running()[0])
+        await ended(desk, mark)
+
+
 async def test_threads_do_not_wait_for_each_other(desk: Desk) -> None:
     async with desk.working(FakeCodex(desk.rollouts)):
         await ended(desk, desk.send("to the first"))
