@@ -234,6 +234,46 @@ async def test_a_question_that_must_be_asked_each_time_cannot_be_answered_for_th
     assert await desk.asked[0] == {"decision": "accept"}
 
 
+def running(*words: str, thread: str = "t1", proposes: bool = True, **params: str) -> Payload:
+    proposed = {"proposedExecpolicyAmendment": list(words)} if proposes else {}
+    about = {"threadId": thread, "turnId": "u1", "itemId": "i1", "command": " ".join(words)}
+    return {"id": 9, "method": COMMAND["method"], "params": {**about, **proposed, **params}}
+
+
+ALLOWED = [
+    (running("touch", "a"), running("touch", "b"), True),
+    (running("touch", "a"), running("rm", "a"), False),
+    (running("touch", "a"), running("touch", "b", thread="t2"), False),
+    (running("touch", "a"), running("touch", "b", kind="humanCommand"), False),
+    (running("touch", "a"), running("touch", "a", "&&", "rm", "a", proposes=False), False),
+    (running("touch", "a", proposes=False), running("touch", "a", proposes=False), True),
+    (running("touch", "a", proposes=False), running("touch", "b", proposes=False), False),
+    (running("/usr/bin/python3", "a.py"), running("/usr/bin/python3", "b.py"), False),
+    (FILE_CHANGE, {**FILE_CHANGE, "params": {**FILE_CHANGE["params"], "itemId": "i9"}}, True),
+    (FILE_CHANGE, running("touch", "a"), False),
+]
+
+
+@pytest.mark.parametrize(("first", "later", "is_allowed"), ALLOWED)
+async def test_accepting_for_a_thread_allows_its_kind_there(
+    desk: Desk, first: Payload, later: Payload, is_allowed: bool
+) -> None:
+    desk.answer(await desk.ask(first), "accept_for_thread")
+    assert await desk.asked[0] == {"decision": "acceptForSession"}
+    known = len(desk.events)
+    if is_allowed:
+        assert await desk.approvals.decide(later) == {"decision": "accept"}
+    else:
+        await desk.ask(later)
+    assert (len(desk.events) == known) == is_allowed
+
+
+@pytest.mark.parametrize("decision", ["accept", "deny"])
+async def test_other_answers_are_for_once(desk: Desk, decision: Decision) -> None:
+    desk.answer(await desk.ask(), decision)
+    assert await desk.ask() == "s2:approval:2"
+
+
 @pytest.mark.parametrize(("approve", "told"), [(Approve.ALL, "accept"), (Approve.NEVER, "decline")])
 async def test_with_a_standing_answer_nobody_is_asked(approve: Approve, told: str) -> None:
     desk = Desk(approve)

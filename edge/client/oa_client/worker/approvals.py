@@ -28,6 +28,33 @@ _METHODS = {
 _ASKS_EACH_TIME = "humanCommand"
 """A kind of newer versions that takes no answer for more than once."""
 
+_RUN_OTHERS = frozenset(
+    [
+        "bash",
+        "dash",
+        "sh",
+        "zsh",
+        "env",
+        "exec",
+        "find",
+        "nice",
+        "nohup",
+        "node",
+        "npx",
+        "perl",
+        "python",
+        "python3",
+        "ruby",
+        "ssh",
+        "sudo",
+        "time",
+        "timeout",
+        "uv",
+        "xargs",
+    ]
+)
+"""Programs that run whatever they are told, so that their name says nothing about what a command does."""
+
 _UNKNOWN = "unknown"
 """An id that the older family does not tell."""
 
@@ -58,6 +85,7 @@ class Approval:
     approval_id: str
     thread_id: str
     turn_id: str
+    kind: str
     choices: list[str]
     expires_at: datetime
     decision: Decision = "deny"
@@ -70,13 +98,27 @@ def reply(request: Payload, decision: Decision) -> Payload:
     return {"decision": words[decision]}
 
 
+def kind_of(request: Payload) -> str:
+    """What `accept_for_thread` allows: changes of files, commands of the same program, or only the very same command.
+
+    Codex proposes words for a rule when a command is one program with arguments.
+    """
+    kind, _ = _METHODS[request["method"]]
+    params: Payload = request.get("params") or {}
+    if kind == "file_change":
+        return kind
+    program, *_ = params.get("proposedExecpolicyAmendment") or [""]
+    is_telling = program and program.rpartition("/")[2] not in _RUN_OTHERS
+    return f"program {program}" if is_telling else f"command {_command(params.get('command'))}"
+
+
 def description(request: Payload, changes: Iterable[Payload]) -> Payload:
     """What an approval is about, bounded to what an event may have; `changes` are those of its item."""
     params: Payload = request.get("params") or {}
     kind, _ = _METHODS[request["method"]]
     told = {
         "kind": kind,
-        "thread_id": str(params.get("threadId") or params.get("conversationId") or _UNKNOWN),
+        "thread_id": _thread_of(request),
         "turn_id": str(params.get("turnId") or _UNKNOWN),
         "item_id": str(params.get("itemId") or params.get("callId") or _UNKNOWN),
         "choices": _choices(params),
@@ -87,6 +129,11 @@ def description(request: Payload, changes: Iterable[Payload]) -> Payload:
     if kind == "file_change":
         told["changes"] = _bounded([*changes, *_legacy_changes(params)])
     return {name: _shortened(value) for name, value in told.items() if value is not None}
+
+
+def _thread_of(request: Payload) -> str:
+    params: Payload = request.get("params") or {}
+    return str(params.get("threadId") or params.get("conversationId") or _UNKNOWN)
 
 
 def _choices(params: Payload) -> list[str]:
@@ -161,6 +208,7 @@ class Approvals:
         self._open: dict[str, Approval] = {}
         self._ended: OrderedDict[str, str] = OrderedDict()
         self._changes: dict[str, list[Payload]] = {}
+        self._allowed: set[tuple[str, str]] = set()
 
     def notice(self, message: Payload) -> None:
         match message:
@@ -177,6 +225,8 @@ class Approvals:
             return None
         if self._approve is not Approve.ASK:
             return reply(message, "accept" if self._approve is Approve.ALL else "deny")
+        if self._is_allowed(message):
+            return reply(message, "accept")
         approval = self._asked(message)
         try:
             async with asyncio.timeout(self._timeout.total_seconds()):
@@ -213,13 +263,20 @@ class Approvals:
             if not approval_id.startswith(self._session_id):
                 self._note("worker.approval.answered", answered(approval_id, "deny", "daemon_restarted"))
 
+    def _is_allowed(self, request: Payload) -> bool:
+        """Whether somebody allowed this kind for its thread."""
+        may_be = "accept_for_thread" in _choices(request.get("params") or {})
+        return may_be and (_thread_of(request), kind_of(request)) in self._allowed
+
     def _asked(self, request: Payload) -> Approval:
         item_id = str((request.get("params") or {}).get("itemId"))
         about = description(request, self._changes.get(item_id, []))
         expires_at = self._now() + self._timeout
         self._count += 1
         approval_id = f"{self._session_id}:approval:{self._count}"
-        approval = Approval(approval_id, about["thread_id"], about["turn_id"], about["choices"], expires_at)
+        approval = Approval(
+            approval_id, about["thread_id"], about["turn_id"], kind_of(request), about["choices"], expires_at
+        )
         self._open[approval_id] = approval
         event = {"approval_id": approval_id, **about, "expires_at": timestamp(expires_at)}
         self._note("worker.approval.requested", event)
@@ -240,6 +297,8 @@ class Approvals:
         self._ended[approval.approval_id] = f"approval {approval.approval_id!r} was answered: {decision} ({cause})"
         if len(self._ended) > _REMEMBERED:
             self._ended.popitem(last=False)
+        if decision == "accept_for_thread":
+            self._allowed.add((approval.thread_id, approval.kind))
         approval.decision = decision
         approval.answered.set()
 
