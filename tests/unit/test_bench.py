@@ -1,12 +1,23 @@
 """What benches print: the output contract of DESIGN §10."""
 
+import asyncio
 import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
+from oa_client.errors import CodexExited
+from oa_client.worker.codex import Codex
+from oa_client.workers import WorkerEvent
 
+from ops.bench import app_server
 from ops.bench.crowd import Counting, Crowd, Visitor
 from ops.bench.figures import Figure, Run, beside, by_itself, percentile, show
+from ops.bench.worker import ways_of_deltas
 from ops.commands import bench
 
 
@@ -57,3 +68,43 @@ async def test_markers_are_counted_once_however_the_bytes_are_cut(pieces: list[b
     for piece in pieces:
         socket.data_received(piece)
     assert socket.count == 2
+
+
+async def said_in_a_turn(codex: Codex) -> list[dict[str, Any]]:
+    said = []
+    with suppress(CodexExited):
+        async with aclosing(codex.messages()) as messages:
+            async for message in messages:
+                said.append(message)
+                if message["method"] == "turn/completed":
+                    break
+    return said
+
+
+async def test_the_stand_in_for_codex_says_when_it_said_each_delta(tmp_path: Path) -> None:
+    codex = await Codex.start(app_server.executable(tmp_path), cwd=tmp_path, environment=os.environ)
+    try:
+        listening = asyncio.create_task(said_in_a_turn(codex))
+        await codex.initialize(version="0")
+        thread = (await codex.request("thread/start", {}))["thread"]
+        asked = {"threadId": thread["id"], "input": [{"type": "text", "text": "3 0"}]}
+        turn = (await codex.request("turn/start", asked))["turn"]
+        began, *deltas, completed = await listening
+    finally:
+        await codex.close()
+    assert began["params"]["turn"]["id"] == completed["params"]["turn"]["id"] == turn["id"]
+    sent = [delta["params"]["sentNs"] for delta in deltas]
+    assert sent == sorted(sent)
+    assert len(sent) == 3
+
+
+async def test_the_way_of_a_delta_is_from_when_it_was_said_and_only_the_asked_turn_counts() -> None:
+    async def events() -> AsyncIterator[WorkerEvent]:
+        for seq, (method, params) in enumerate(
+            [("turn/started", {}), ("item/agentMessage/delta", {"sentNs": 5}), ("turn/completed", {}), ("late", {})]
+        ):
+            yield WorkerEvent("w", seq, "worker.event", {"method": method, "params": params}, "now")
+
+    [(sent, arrived)] = [way async for way in ways_of_deltas(events())]
+    assert sent == 5
+    assert arrived > sent
