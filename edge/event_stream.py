@@ -88,7 +88,7 @@ async def _until(later: Coming, deadline: float) -> AsyncIterator[Recorded]:
             async with asyncio.timeout(left_s):
                 event = await later.get()
         except TimeoutError:
-            return
+            continue  # uvloop's timers count in milliseconds, so one may fire before the deadline
         if event is None:
             return
         yield event
