@@ -1,11 +1,12 @@
-"""Fixtures for all tests: a real Postgres with a database a module; Kafka and Redis for whoever asks."""
+"""Fixtures for all tests: Postgres with a database a module; Kafka and Redis for whoever asks; a seed that is told."""
 
 import gc
 import os
+import random
 import time
 import uuid
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from ops.stack.kafka.broker import Broker
 from ops.stack.postgres import Postgres
 from ops.stack.redis import Redis
 from tests import services
+
+Say = Callable[[str], None]
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +58,25 @@ def kafka_broker() -> Iterator[Broker]:
 @pytest.fixture(scope="module")
 def kafka(kafka_broker: Broker) -> Kafka:
     return Kafka(kafka_broker.bootstrap, f"t{uuid.uuid4().hex[:8]}.")
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    """Tells the terminal at once, also in a run that succeeds or is killed."""
+
+    def said(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n{line}", flush=True)
+
+    return said
+
+
+@pytest.fixture
+def seed(say: Say, request: pytest.FixtureRequest) -> int:
+    """`OA_FAULT_SEED`, else a new one."""
+    chosen = int(os.environ.get("OA_FAULT_SEED") or random.SystemRandom().randrange(10**9))
+    say(f"{request.node.name}: SEED={chosen}")
+    return chosen
 
 
 KAFKA_FIXTURES = {"kafka", "kafka_broker"}

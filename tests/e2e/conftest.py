@@ -1,6 +1,7 @@
 """One real stack for all end-to-end tests, and two people who signed in to it as a phone does."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests import local_stack
 from tests.e2e.device import SignedIn
 from tests.e2e.phone import Phone, sign_in
+from tests.e2e.worker_desk import Desk, at_a_desk
 from tests.local_stack import Operator
 from tests.services import run
 
@@ -36,6 +38,26 @@ def ada(url: str) -> SignedIn:
 @pytest.fixture(scope="session")
 def bob(url: str) -> SignedIn:
     return run(sign_in(url, "bob@lane.test"))
+
+
+@pytest.fixture(scope="session")
+def owner(url: str) -> SignedIn:
+    """Of the workers of `desk`."""
+    return run(sign_in(url, "owner@lane.test"))
+
+
+@pytest.fixture
+async def unregistered(stack: Operator, owner: SignedIn, tmp_path: Path) -> AsyncIterator[Desk]:
+    async with at_a_desk(stack, owner, tmp_path) as desk:
+        yield desk
+
+
+@pytest.fixture
+async def desk(unregistered: Desk) -> AsyncIterator[Desk]:
+    """One with a worker, whose log is followed."""
+    await unregistered.client.create_worker(unregistered.worker_id, adapter="desktop_bridge")
+    async with unregistered.followed():
+        yield unregistered
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
-"""What every fault test has: a seed that can be given again, and a terminal to tell it to."""
+"""What every fault test has: a log of its own, and the processes that work on it."""
 
-import os
-import random
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -12,25 +10,6 @@ from ops.stack.postgres import Postgres
 from tests import services
 from tests.conftest import Kafka
 from tests.faults.pipeline import Pipeline
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Tells the terminal at once, also in a run that succeeds or is killed."""
-
-    def said(line: str) -> None:
-        with capsys.disabled():
-            print(f"\n{line}", flush=True)
-
-    return said
-
-
-@pytest.fixture
-def seed(say: Callable[[str], None], request: pytest.FixtureRequest) -> int:
-    """`OA_FAULT_SEED`, else a new one."""
-    chosen = int(os.environ.get("OA_FAULT_SEED") or random.SystemRandom().randrange(10**9))
-    say(f"{request.node.name}: SEED={chosen}")
-    return chosen
 
 
 @pytest.fixture
