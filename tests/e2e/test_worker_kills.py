@@ -5,7 +5,9 @@ import random
 import signal
 from asyncio.subprocess import Process
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import NoReturn
 
 import pytest
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.skipif(not PINNED.launcher.exists(), reason=f"no Codex:
 _APART_S = 0.5
 """From one message to the next."""
 _KILLS_APART_S = (1.0, 5.0)
-_DONE_WITHIN_S = 90.0
+_NEXT_DONE_WITHIN_S = 60.0
 
 
 class Mayhem:
@@ -97,11 +99,25 @@ class Sender:
                     await self._send(self._waiting[message_id], f"{message_id}-again")
 
 
+async def everything_done(desk: Desk, sender: Sender) -> None:
+    """More may wait than is done while things are killed; as long as it goes on it is waited for."""
+
+    def missing() -> int:
+        return len(set(sender.sent) - set(desk.written()))
+
+    while left := missing():
+        await eventually(partial(_fewer_than, left, missing), _NEXT_DONE_WITHIN_S)
+
+
+def _fewer_than(left: int, missing: Callable[[], int]) -> bool:
+    return missing() < left
+
+
 @pytest.mark.parametrize(
     "lasting_s",
     [
         pytest.param(30, marks=pytest.mark.timeout(240)),
-        pytest.param(600, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+        pytest.param(600, marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
     ],
 )
 async def test_whatever_is_killed_each_message_is_done_once(
@@ -115,7 +131,7 @@ async def test_whatever_is_killed_each_message_is_done_once(
         raging = asyncio.create_task(mayhem.rage(lasting_s))
         await sender.send_until(raging)
         await raging
-        await eventually(lambda: set(desk.written()) == set(sender.sent), _DONE_WITHIN_S)
+        await everything_done(desk, sender)
     finally:
         say(f"{dict(mayhem.killed)} killed, {len(sender.sent)} sent, {sender.broken_off} broken off")
         for task in (keeping, repeating):

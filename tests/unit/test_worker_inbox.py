@@ -100,6 +100,9 @@ class Requested:
     def heard(self, event: WorkerEvent) -> None:
         self.seqs.append(event.seq)
 
+    def leaves(self, request: Request) -> bool:
+        return request.method == "not/ours"
+
     async def handle(self, request: Request) -> Any:
         self.handled.append(request)
         match request.method:
@@ -306,6 +309,13 @@ async def test_a_request_is_claimed_and_answered(
     assert (await desk.edge.recorded("worker.request.claimed"))[0]["seq"] < answer["seq"]
     assert answer["payload"]["request_id"] == request_id
     assert answer["payload"]["response"] == {"jsonrpc": "2.0", "id": request_id, **answered}
+
+
+async def test_a_request_for_another_daemon_is_not_claimed(desk: Desk) -> None:
+    async with desk.reading("s1"):
+        await desk.edge.ask("not/ours")
+        await desk.edge.answered(await desk.edge.ask("thread/list"))
+    assert len(await desk.edge.recorded("worker.request.claimed")) == 1
 
 
 async def test_a_request_that_takes_long_holds_nothing_up(desk: Desk) -> None:

@@ -41,6 +41,10 @@ class Daemon:
     async def handle(self, method: str, params: Any = None, deadline: str = LATER) -> Any:
         return await self.requests.handle(Request("r1", method, params, deadline, OWNER))
 
+    def leaves(self, approval_id: str) -> bool:
+        params = {"approval_id": approval_id, "decision": "accept"}
+        return self.requests.leaves(Request("r1", "approval/answer", params, LATER, OWNER))
+
     def hears(self, event_type: str, **payload: Any) -> None:
         self.requests.heard(WorkerEvent("desktopw:shared", 5, event_type, payload, LATER))
 
@@ -90,3 +94,17 @@ async def test_an_approval_that_another_daemon_denied_is_denied_here_too() -> No
     daemon.hears("worker.approval.answered", approval_id=asked, decision="deny", cause="daemon_restarted")
     assert await codex == {"decision": "decline"}
     assert len(daemon.events) == 1
+
+
+async def test_what_another_daemon_asked_is_answered_by_that_one() -> None:
+    daemon = Daemon()
+    codex = asyncio.create_task(daemon.approvals.decide(COMMAND))
+    await asyncio.sleep(0)
+    mine, theirs = daemon.events[0][1]["approval_id"], "s0:approval:1"
+    for approval_id in (mine, theirs):
+        daemon.hears("worker.approval.requested", approval_id=approval_id)
+    assert [daemon.leaves(mine), daemon.leaves(theirs), daemon.leaves("never asked")] == [False, True, False]
+    daemon.hears("worker.approval.answered", approval_id=theirs, decision="deny", cause="silence")
+    assert not daemon.leaves(theirs)
+    codex.cancel()
+    await asyncio.gather(codex, return_exceptions=True)

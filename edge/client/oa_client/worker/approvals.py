@@ -208,6 +208,7 @@ class Approvals:
         self._open: dict[str, Approval] = {}
         self._ended: OrderedDict[str, str] = OrderedDict()
         self._changes: dict[str, list[Payload]] = {}
+        self._elsewhere: set[str] = set()
         self._allowed: set[tuple[str, str]] = set()
 
     def notice(self, message: Payload) -> None:
@@ -251,8 +252,19 @@ class Approvals:
         self._end(approval, decision, "answered", {"answered_by": answered_by, "request_id": request_id})
         return {"approval_id": approval_id, "decision": decision}
 
+    def heard_asked(self, event: Payload) -> None:
+        """The log says that a daemon of this worker asks."""
+        approval_id = str(event.get("approval_id"))
+        if not approval_id.startswith(self._session_id):
+            self._elsewhere.add(approval_id)
+
+    def is_elsewhere(self, approval_id: Any) -> bool:
+        """Whether another daemon waits for this answer."""
+        return approval_id in self._elsewhere
+
     def heard(self, event: Payload) -> None:
         """The log says what became of an approval: so it is, also when another daemon said it."""
+        self._elsewhere.discard(str(event.get("approval_id")))
         if approval := self._open.get(str(event.get("approval_id"))):
             decision: Decision = event["decision"] if event.get("decision") in _MODERN else "deny"
             self._close(approval, decision, str(event.get("cause")))

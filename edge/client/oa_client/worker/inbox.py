@@ -79,6 +79,9 @@ class Requests(Protocol):
     async def handle(self, request: Request) -> Any:
         """The result. Raises RequestRefused, or CodexFailed when Codex does not do it."""
 
+    def leaves(self, request: Request) -> bool:
+        """Whether it is for another daemon of this worker."""
+
     def heard(self, event: WorkerEvent) -> None:
         """Is shown every event of the stream, in order."""
 
@@ -199,7 +202,7 @@ class Inbox:
                     case Message() as message:
                         await self._take(message)
                     case Request() as request:
-                        if await self._is_ours(request, event.seq):
+                        if not self._requests.leaves(request) and await self._is_ours(request, event.seq):
                             answers.create_task(self._answer(request))
                     case Stop(reason) if event.seq > registered_seq:
                         raise WorkerStopped(reason)

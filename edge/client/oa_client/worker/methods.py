@@ -9,6 +9,8 @@ import msgspec
 from oa_client.worker.inbox import RequestRefused
 
 METHOD_NOT_ALLOWED = -32601
+APPROVAL_ANSWER = "approval/answer"
+
 PARAMS_REFUSED = -32602
 
 Decision = Literal["accept", "accept_for_thread", "deny"]
@@ -165,7 +167,7 @@ _CALLS: dict[str, type[Call]] = {
     "config/read": ConfigRead,
     "skills/list": SkillsList,
     _EXEC: CommandExec,
-    "approval/answer": AnswerApproval,
+    APPROVAL_ANSWER: AnswerApproval,
     "limits/set": SetLimits,
 }
 

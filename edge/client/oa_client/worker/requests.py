@@ -9,6 +9,7 @@ from oa_client.worker.approvals import Approvals
 from oa_client.worker.bounds import bounded
 from oa_client.worker.inbox import CODEX_FAILED, Request, RequestRefused
 from oa_client.worker.methods import (
+    APPROVAL_ANSWER,
     AnswerApproval,
     Call,
     CommandExec,
@@ -58,10 +59,17 @@ class Requests:
     def heard(self, event: WorkerEvent) -> None:
         """What is in the log holds, also when another daemon of this worker put it there."""
         match event.event_type:
+            case "worker.approval.requested":
+                self._approvals.heard_asked(event.payload)
             case "worker.approval.answered":
                 self._approvals.heard(event.payload)
             case "worker.limits.set":
                 self._spend.heard(Limits(event.payload.get("turn_tokens"), event.payload.get("day_tokens")))
+
+    def leaves(self, request: Request) -> bool:
+        """An answer to what another daemon asked is for that one."""
+        params = request.params if request.method == APPROVAL_ANSWER else None
+        return isinstance(params, dict) and self._approvals.is_elsewhere(params.get("approval_id"))
 
     async def handle(self, request: Request) -> Any:
         """The result. Raises RequestRefused, or CodexFailed when Codex does not do it."""
