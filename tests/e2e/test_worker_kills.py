@@ -117,7 +117,7 @@ def _fewer_than(left: int, missing: Callable[[], int]) -> bool:
     "lasting_s",
     [
         pytest.param(30, marks=pytest.mark.timeout(240)),
-        pytest.param(600, marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
+        pytest.param(600, marks=[pytest.mark.slow(600), pytest.mark.timeout(1800)]),
     ],
 )
 async def test_whatever_is_killed_each_message_is_done_once(
