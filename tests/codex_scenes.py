@@ -87,11 +87,11 @@ class Stage:
 @asynccontextmanager
 async def stage(version: Version, stub_url: str, folder: Path) -> AsyncIterator[Stage]:
     """A new Codex with a home of its own below the folder, initialized."""
-    home, work = folder / "home", folder / "work"
-    work.mkdir(parents=True)
+    home, desk = folder / "home", folder / "desk"
+    desk.mkdir(parents=True)
     write_stub_profile(home, stub_url)
     binary = native(version.launcher)
-    codex = await Codex.start(binary, cwd=work, environment=environment(os.environ, home, binary) | {"HOME": str(home)})
+    codex = await Codex.start(binary, cwd=desk, environment=environment(os.environ, home, binary) | {"HOME": str(home)})
     opened = Stage(codex)
     listening = asyncio.create_task(opened.listen())
     try:
@@ -106,7 +106,7 @@ async def stage(version: Version, stub_url: str, folder: Path) -> AsyncIterator[
 async def play(scene: Scene, version: Version, stub_url: str, folder: Path) -> list[Payload]:
     """Everything Codex says until the turn is over."""
     async with stage(version, stub_url, folder) as opened:
-        settings = {"cwd": str(folder / "work"), "sandbox": "workspace-write", "approvalPolicy": scene.approval_policy}
+        settings = {"cwd": str(folder / "desk"), "sandbox": "workspace-write", "approvalPolicy": scene.approval_policy}
         thread_id = (await opened.codex.request("thread/start", settings))["thread"]["id"]
         said = {"threadId": thread_id, "input": [{"type": "text", "text": scene.prompt}]}
         turn_id = (await opened.codex.request("turn/start", said))["turn"]["id"]

@@ -15,7 +15,7 @@ from schemas.partitioning import partition_of
 from schemas.workers import WorkerApprovalRequested, WorkerStarted, WorkerTurnUsage
 
 NOON = datetime(2026, 2, 20, 12, 0, 0, 103_104, tzinfo=UTC)
-STARTED = WorkerStarted("running", "desktop_bridge", "/work", "/home/me/.codex", {"model": "stub"})
+STARTED = WorkerStarted("running", "desktop_bridge", "/desk", "/home/me/.codex", {"model": "stub"})
 
 
 def heartbeat(payload: Payload | None = None) -> OpenEvent:

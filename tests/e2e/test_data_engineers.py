@@ -41,7 +41,7 @@ async def _work(url: str) -> None:
     async with httpx.AsyncClient(base_url=url) as http:
         account = await sign_in_as(http, "ada@example.test")
     async with Client(url, account["token"]) as client:
-        await client.create_worker("desktopw:shared", adapter="desktop_bridge", metadata={"folder": "/work"})
+        await client.create_worker("desktopw:shared", adapter="desktop_bridge", metadata={"folder": "/desk"})
         for number in range(10):
             await client.post_event("desktopw:shared", "worker.event", {"number": number})
 

@@ -107,7 +107,7 @@ class SigningEdge(FakeEdge):
 
 async def test_approvals_are_listed_and_answered(tmp_path: Path) -> None:
     edge = DaemonsEdge(open_approvals=["a1"])
-    asked = {"approval_id": "a1", "choices": [], "command": "make clean", "cwd": "/work", "reason": "needs [room]"}
+    asked = {"approval_id": "a1", "choices": [], "command": "make clean", "cwd": "/desk", "reason": "needs [room]"}
     async with serving(edge, free_port()) as url:
         await a_worker(edge)
         await edge.append("worker.approval.requested", asked)
@@ -225,7 +225,7 @@ def test_a_kept_token_is_never_sent_to_another_address(known: Places) -> None:
         ({"request_id": "r1", "claim_id": "c1"}, "r1"),
         ({"busy": {"what": "turn"}}, "turn"),
         (
-            {"approval_id": "a1", "choices": ["deny"], "command": "make", "cwd": "/work"},
+            {"approval_id": "a1", "choices": ["deny"], "command": "make", "cwd": "/desk"},
             "run: make in /work → oa approve a1",
         ),
         (

@@ -136,7 +136,7 @@ ASKED = {
     "choices": ["accept", "accept_for_thread", "deny"],
     "expires_at": "2026-11-22T22:00:00.000000Z",
     "command": "rm -r build",
-    "cwd": "/work",
+    "cwd": "/desk",
 }
 
 
@@ -147,7 +147,7 @@ async def test_open_approvals_come_with_what_is_asked_and_of_old_ones_only_the_i
             await edge.append("worker.approval.requested", ASKED | {"approval_id": approval_id})
         old, asked = await worker.approvals()
         assert (old.approval_id, old.command) == ("a1", None)
-        assert (asked.approval_id, asked.command, asked.cwd) == ("a2", "rm -r build", "/work")
+        assert (asked.approval_id, asked.command, asked.cwd) == ("a2", "rm -r build", "/desk")
         edge.told = {"open_approvals": []}
         assert await worker.approvals() == []
 

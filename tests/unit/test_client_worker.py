@@ -72,20 +72,20 @@ def test_a_large_output_is_cut_and_the_rest_of_its_event_stays() -> None:
     ("approve", "policy"), [(Approve.ASK, "untrusted"), (Approve.NEVER, "never"), (Approve.ALL, "untrusted")]
 )
 def test_codex_asks_unless_it_was_told_never_to(approve: Approve, policy: str) -> None:
-    settings = TurnSettings(Path("/work"), "workspace-write", approve)
-    assert settings.thread == {"cwd": "/work", "sandbox": "workspace-write", "approvalPolicy": policy}
+    settings = TurnSettings(Path("/desk"), "workspace-write", approve)
+    assert settings.thread == {"cwd": "/desk", "sandbox": "workspace-write", "approvalPolicy": policy}
 
 
 @pytest.mark.parametrize(
     ("sandbox", "policy"),
     [
         ("read-only", {"type": "readOnly"}),
-        ("workspace-write", {"type": "workspaceWrite", "writableRoots": ["/work"]}),
+        ("workspace-write", {"type": "workspaceWrite", "writableRoots": ["/desk"]}),
         ("danger-full-access", {"type": "dangerFullAccess"}),
     ],
 )
 def test_a_command_runs_in_the_sandbox_of_the_turns(sandbox: str, policy: Payload) -> None:
-    assert TurnSettings(Path("/work"), sandbox, Approve.ASK).command_sandbox == policy
+    assert TurnSettings(Path("/desk"), sandbox, Approve.ASK).command_sandbox == policy
 
 
 def executable(path: Path) -> Path:

@@ -50,7 +50,7 @@ def test_a_new_worker_has_every_key_of_the_contract() -> None:
         "status": "running",
         "owner_user_id": 41,
         "owner_guest_scope": None,
-        "workspace_ref": "/work",
+        "workspace_ref": "/desk",
         "codex_home_ref": "/home/me/.codex",
         "adapter": "desktop_bridge",
         "metadata": {"model": "stub"},

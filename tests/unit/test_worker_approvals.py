@@ -19,7 +19,7 @@ OWNER = {"owner": "user:41", "client": "autopilot-ios", "token": "7"}
 COMMAND: Payload = {
     "id": 3,
     "method": "item/commandExecution/requestApproval",
-    "params": {"threadId": "t1", "turnId": "u1", "itemId": "i1", "command": "touch a", "cwd": "/work"},
+    "params": {"threadId": "t1", "turnId": "u1", "itemId": "i1", "command": "touch a", "cwd": "/desk"},
 }
 FILE_CHANGE: Payload = {
     "id": 4,
@@ -93,7 +93,7 @@ async def test_a_command_that_codex_asks_about_is_told_with_its_choices(desk: De
                 "item_id": "i1",
                 "choices": ["accept", "accept_for_thread", "deny"],
                 "command": "touch a",
-                "cwd": "/work",
+                "cwd": "/desk",
                 "expires_at": "2026-11-22T12:10:00.000000Z",
             },
         )
@@ -101,23 +101,23 @@ async def test_a_command_that_codex_asks_about_is_told_with_its_choices(desk: De
 
 
 async def test_a_file_change_is_told_with_the_diffs_of_its_item(desk: Desk) -> None:
-    change = {"path": "/work/a", "kind": {"type": "add"}, "diff": "hello\n"}
+    change = {"path": "/desk/a", "kind": {"type": "add"}, "diff": "hello\n"}
     desk.shows("item/started", threadId="t1", item={"type": "fileChange", "id": "i2", "changes": [change]})
     await desk.ask(FILE_CHANGE)
     told = desk.events[0][1]
     assert (told["kind"], told["reason"]) == ("file_change", "needs it")
-    assert told["changes"] == [{"path": "/work/a", "kind": "add", "diff": "hello\n"}]
+    assert told["changes"] == [{"path": "/desk/a", "kind": "add", "diff": "hello\n"}]
 
 
 async def test_the_changes_of_other_items_are_not_told(desk: Desk) -> None:
-    change = {"path": "/work/a", "kind": {"type": "add"}, "diff": "hello\n"}
+    change = {"path": "/desk/a", "kind": {"type": "add"}, "diff": "hello\n"}
     desk.shows("item/started", threadId="t1", item={"type": "fileChange", "id": "i1", "changes": [change]})
     await desk.ask(FILE_CHANGE)
     assert desk.events[0][1]["changes"] == []
 
 
 async def test_a_change_larger_than_an_event_is_cut_and_says_so(desk: Desk) -> None:
-    changes = [{"path": f"/work/{n}", "kind": {"type": "update"}, "diff": "ü" * 200_000} for n in range(300)]
+    changes = [{"path": f"/desk/{n}", "kind": {"type": "update"}, "diff": "ü" * 200_000} for n in range(300)]
     desk.shows("item/started", threadId="t1", item={"type": "fileChange", "id": "i2", "changes": changes})
     await desk.ask(FILE_CHANGE)
     told = desk.events[0][1]
@@ -153,7 +153,7 @@ async def test_an_answer_reaches_codex_and_the_log(
     [("accept", "approved"), ("accept_for_thread", "approved_for_session"), ("deny", "denied")],
 )
 async def test_the_older_family_is_answered_in_its_own_words(desk: Desk, decision: Decision, told: str) -> None:
-    params = {"conversationId": "t1", "callId": "i1", "command": ["touch", "a"], "cwd": "/work"}
+    params = {"conversationId": "t1", "callId": "i1", "command": ["touch", "a"], "cwd": "/desk"}
     approval_id = await desk.ask({"id": 5, "method": "execCommandApproval", "params": params})
     assert (desk.events[0][1]["command"], desk.events[0][1]["item_id"]) == ("touch a", "i1")
     desk.answer(approval_id, decision)
@@ -161,12 +161,12 @@ async def test_the_older_family_is_answered_in_its_own_words(desk: Desk, decisio
 
 
 async def test_the_older_family_carries_its_changes_itself(desk: Desk) -> None:
-    changes = {"/work/a": {"type": "add", "content": "hello"}, "/work/b": {"type": "update", "unified_diff": "@@"}}
+    changes = {"/desk/a": {"type": "add", "content": "hello"}, "/desk/b": {"type": "update", "unified_diff": "@@"}}
     params = {"conversationId": "t1", "callId": "i1", "fileChanges": changes}
     await desk.ask({"id": 5, "method": "applyPatchApproval", "params": params})
     assert desk.events[0][1]["changes"] == [
-        {"path": "/work/a", "kind": "add", "diff": "hello"},
-        {"path": "/work/b", "kind": "update", "diff": "@@"},
+        {"path": "/desk/a", "kind": "add", "diff": "hello"},
+        {"path": "/desk/b", "kind": "update", "diff": "@@"},
     ]
 
 

@@ -19,11 +19,11 @@ SAID = [{"type": "text", "text": "fix it"}]
 TURN = {"threadId": "t1", "input": SAID}
 
 
-def ask(method: str, params: Any, workspace: Path = Path("/work"), *, may_exec: bool = True) -> Call:
+def ask(method: str, params: Any, workspace: Path = Path("/desk"), *, may_exec: bool = True) -> Call:
     return allowed(method, params, workspace=workspace, may_exec=may_exec)
 
 
-def refused(method: str, params: Any, workspace: Path = Path("/work"), *, may_exec: bool = True) -> int:
+def refused(method: str, params: Any, workspace: Path = Path("/desk"), *, may_exec: bool = True) -> int:
     with pytest.raises(RequestRefused) as refusal:
         ask(method, params, workspace, may_exec=may_exec)
     return refusal.value.code
@@ -33,7 +33,7 @@ def refused(method: str, params: Any, workspace: Path = Path("/work"), *, may_ex
     ("method", "params"),
     [
         ("thread/list", None),
-        ("thread/list", {"limit": 5, "cursor": "c", "archived": True, "cwd": "/work/sub"}),
+        ("thread/list", {"limit": 5, "cursor": "c", "archived": True, "cwd": "/desk/sub"}),
         ("thread/read", {"threadId": "t1", "includeTurns": True}),
         ("thread/resume", {"threadId": "t1"}),
         ("thread/fork", {"threadId": "t1", "model": "m"}),
@@ -44,7 +44,7 @@ def refused(method: str, params: Any, workspace: Path = Path("/work"), *, may_ex
         ("turn/interrupt", {}),
         ("model/list", {}),
         ("config/read", {"includeLayers": True}),
-        ("skills/list", {"cwds": ["/work"]}),
+        ("skills/list", {"cwds": ["/desk"]}),
         ("command/exec", {"command": ["ls"], "cwd": "sub", "timeoutMs": 500}),
         ("approval/answer", {"approval_id": "a1", "decision": "deny"}),
         ("limits/set", {"turn_tokens": 5, "day_tokens": None}),
@@ -103,7 +103,7 @@ def test_a_field_that_widens_what_codex_may_do_is_refused(method: str, field: st
     [
         ("command/exec", {"command": ["ls"], "sandboxPolicy": {"type": "dangerFullAccess"}}),
         ("command/exec", {"command": ["ls"], "env": {"PATH": "/tmp"}}),
-        ("skills/list", {"perCwdExtraUserRoots": [{"cwd": "/work", "extraUserRoots": ["/etc"]}]}),
+        ("skills/list", {"perCwdExtraUserRoots": [{"cwd": "/desk", "extraUserRoots": ["/etc"]}]}),
         ("turn/start", TURN | {"input": [{"type": "text", "text": "x", "sandboxPolicy": {}}]}),
         ("turn/start", TURN | {"input": [{"type": "skill", "name": "s", "path": "/etc/passwd"}]}),
         ("turn/interrupt", {"threadId": "t1", "sandbox": "danger-full-access"}),

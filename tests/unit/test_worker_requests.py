@@ -32,7 +32,7 @@ class Daemon:
         self.events: list[tuple[str, Payload]] = []
         self.approvals = Approvals(Approve.ASK, timedelta(minutes=10), "s1", note=self._note, now=lambda: self.now)
         self.spend = Spend(Facts(), Limits(), note=self._note, interrupt=lambda *_: None, now=lambda: self.now)
-        settings = TurnSettings(Path("/work"), "workspace-write", Approve.ASK)
+        settings = TurnSettings(Path("/desk"), "workspace-write", Approve.ASK)
         self.requests = Requests(Away(), settings, self.approvals, self.spend, may_exec=False, now=lambda: self.now)
 
     def _note(self, event_type: str, payload: Payload) -> None:

@@ -17,7 +17,7 @@ from oa_client.workers import Payload
 from tests.fake_codex import FakeCodex, Rollouts
 
 NOON = "2026-02-25T12:00:00.000000Z"
-SETTINGS = TurnSettings(Path("/work"), "workspace-write", Approve.ASK)
+SETTINGS = TurnSettings(Path("/desk"), "workspace-write", Approve.ASK)
 
 
 class Meter:
