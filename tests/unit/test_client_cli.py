@@ -113,7 +113,7 @@ async def test_approvals_are_listed_and_answered(tmp_path: Path) -> None:
         await edge.append("worker.approval.requested", asked)
         signed_in = {"OA_URL": url, "OA_TOKEN": TOKEN}
         _, listed, _ = await oa(tmp_path, "approve", **signed_in)
-        assert listed == "a1  run: make clean in /work (needs [room])\n`oa approve ID` allows it once.\n"
+        assert listed == "a1  run: make clean in /desk (needs [room])\n`oa approve ID` allows it once.\n"
         _, lines, _ = await oa(tmp_path, "approve", "--json", **signed_in)
         assert json.loads(lines)["command"] == "make clean"
         for option in ([], ["--deny"], ["--thread"]):
@@ -226,7 +226,7 @@ def test_a_kept_token_is_never_sent_to_another_address(known: Places) -> None:
         ({"busy": {"what": "turn"}}, "turn"),
         (
             {"approval_id": "a1", "choices": ["deny"], "command": "make", "cwd": "/desk"},
-            "run: make in /work → oa approve a1",
+            "run: make in /desk → oa approve a1",
         ),
         (
             {"approval_id": "a1", "choices": [], "changes": [{"path": "a.py"}, {"path": "b.py", "diff": "+x"}]},

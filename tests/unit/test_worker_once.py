@@ -116,7 +116,7 @@ def test_how_it_ended_is_the_exit_status(ending: list[WorkerEvent], end: Exit | 
 def test_what_an_approval_asks_and_what_was_used_are_steps() -> None:
     asked = {"approval_id": "a1", "turn_id": "u1", "choices": ["deny"], "command": "make", "cwd": "/desk"}
     steps = told(begun(), event("worker.approval.requested", asked), usage("completed"))[1]
-    assert steps == ["run: make in /work → oa approve a1", "completed, 100 tokens (90 in, 10 out)"]
+    assert steps == ["run: make in /desk → oa approve a1", "completed, 100 tokens (90 in, 10 out)"]
 
 
 class Daemon:
