@@ -23,7 +23,7 @@ from producers.eventlog import epochs
 from producers.eventlog.commands import Decider
 from producers.eventlog.reader import LogReader
 from producers.eventlog.timers import Timers
-from producers.workers import DECIDER
+from producers.nouns import DECIDERS
 from readmodels import engine
 from readmodels.engine import LogBehind
 from readmodels.workers import SUMMARIES
@@ -56,7 +56,7 @@ class Processors:
         pool: "asyncpg.Pool[Any]",
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
-        deciders: Sequence[Decider[Any, Any]] = (DECIDER,),
+        deciders: Sequence[Decider[Any, Any]] = DECIDERS,
     ) -> None:
         self._settings = settings
         self._pool = pool

@@ -129,7 +129,7 @@ def typed(event_type: str, payload: Payload) -> KnownEvent | None:
         event = msgspec.convert(sanitised(payload) | asked_by, kind)
     except msgspec.ValidationError as error:
         raise InvalidRequest(f"{event_type}: {error}") from None
-    for name, value in event.payload().items():
+    for name, value in event.body().items():
         rule = _rule_of(name)
         if rule and not rule.holds(value):
             raise InvalidRequest(f"{event_type}: {name} must be {rule.text}")

@@ -176,14 +176,21 @@ def wake_at(worker: Worker) -> datetime | None:
     return first.replace(microsecond=0) + timedelta(seconds=first.microsecond > 0)
 
 
-DECIDER: Final[Decider[Worker, Command]] = Decider(
-    kind=WORKER, state=Worker, state_version=2, decide=decide, evolve=evolve, wake_at=wake_at, wake=Wake()
-)
-
-
 def stand_in(seq: int) -> NewEvent:
-    """What a recovery writes where a lost event stood, so that nobody's cursor skips what comes next (ADR 11)."""
     return OpenEvent(WorkerStarted.type, ERASED_START, WorkerStarted.version) if seq == 1 else WorkerLost()
+
+
+DECIDER: Final[Decider[Worker, Command]] = Decider(
+    kind=WORKER,
+    state=Worker,
+    state_version=2,
+    decide=decide,
+    evolve=evolve,
+    stand_in=stand_in,
+    wake_at=wake_at,
+    wake=Wake(),
+    erase=EraseWorker(),
+)
 
 
 # --- deciding -------------------------------------------------------------------------------------------------------

@@ -10,14 +10,33 @@ from typing import Any, Final, NamedTuple
 import fastavro
 import msgspec
 
-from schemas import canonical_json
+from schemas import (
+    budgets_generated,
+    canonical_json,
+    deliveries_generated,
+    inbox_generated,
+    notifications_generated,
+    policies_generated,
+    runs_generated,
+    workers_generated,
+)
 from schemas.events import KnownEvent, Payload, Recorded
 from schemas.names import KAFKA_TOPICS
 from schemas.registry import newest, registry, subject_of
-from schemas.workers import EVENTS, OPEN_PAYLOAD
 
 _PREFIX: Final = struct.Struct(">bI")
 _MAGIC: Final = 0
+_MODULES: Final = {
+    "oa.workers": workers_generated,
+    "oa.runs": runs_generated,
+    "oa.inbox": inbox_generated,
+    "oa.budgets": budgets_generated,
+    "oa.policies": policies_generated,
+    "oa.deliveries": deliveries_generated,
+    "oa.notifications": notifications_generated,
+}
+_OPEN_PAYLOADS: Final = {topic: module.OPEN_PAYLOAD for topic, module in _MODULES.items()}
+_OPEN_RECORDS: Final = frozenset(_OPEN_PAYLOADS.values())
 
 
 class UnknownSchema(ValueError):
@@ -95,21 +114,27 @@ def _optional_fields(struct_type: type[KnownEvent]) -> frozenset[str]:
     return frozenset(field.name for field in msgspec.structs.fields(struct_type) if not field.required)
 
 
-_KNOWN: Final = tuple(_KnownRecord(event, frozenset(event.__struct_fields__)) for event in EVENTS)
-_BY_NAME: Final = {known.struct.record: known for known in _KNOWN}
-_BY_TYPE: Final = {(known.struct.type, known.struct.version): known for known in _KNOWN}
+_KNOWN: Final = {
+    topic: tuple(_KnownRecord(event, frozenset(event.__struct_fields__)) for event in module.EVENTS)
+    for topic, module in _MODULES.items()
+}
+_BY_NAME: Final = {known.struct.record: known for found in _KNOWN.values() for known in found}
+_BY_TYPE: Final = {
+    (topic, known.struct.type, known.struct.version): known for topic, found in _KNOWN.items() for known in found
+}
 
 
 def _payload_record(event: Recorded) -> tuple[str, dict[str, Any]]:
-    known = _BY_TYPE.get((event.type, event.version))
+    topic = KAFKA_TOPICS[event.kind]
+    known = _BY_TYPE.get((topic, event.type, event.version))
     fields = known.fields(event.payload) if known else None
     if known is None or fields is None:
-        return OPEN_PAYLOAD, {"json": _json_text(event.payload)}
+        return _OPEN_PAYLOADS[topic], {"json": _json_text(event.payload)}
     return known.struct.record, fields
 
 
 def _payload(record: str, fields: dict[str, Any]) -> Payload:
-    if record == OPEN_PAYLOAD:
+    if record in _OPEN_RECORDS:
         payload: Payload = canonical_json.decode(fields["json"])
         return payload
     return _BY_NAME[record].payload(fields)

@@ -21,7 +21,7 @@ class NewEvent(Protocol):
     @property
     def version(self) -> int: ...
 
-    def payload(self) -> Payload: ...
+    def body(self) -> Payload: ...
 
 
 class KnownEvent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -35,7 +35,7 @@ class KnownEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     record: ClassVar[str]
     json_fields: ClassVar[frozenset[str]]
 
-    def payload(self) -> Payload:
+    def body(self) -> Payload:
         return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not msgspec.UNSET}
 
 
@@ -43,11 +43,11 @@ class OpenEvent(msgspec.Struct, frozen=True):
     """An event whose type and payload came from a client; legal when the contract calls the type legal."""
 
     type: str
-    body: Payload
+    content: Payload
     version: int = 1
 
-    def payload(self) -> Payload:
-        return self.body
+    def body(self) -> Payload:
+        return self.content
 
 
 class Recorded(msgspec.Struct, frozen=True):

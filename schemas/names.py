@@ -6,6 +6,13 @@ from typing import Final
 CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 WORKER: Final = "worker"
+RUN, OWNERSHIP, LEASE, INBOX = "run", "ownership", "lease", "inbox"
+BUDGET, HOLD = "budget", "hold"
+POLICY, DELIVERY, NOTIFICATION = "policy", "delivery", "notification"
+"""Kinds of streams (ADR 14)."""
+
+SYSTEM_OWNER: Final = "system"
+"""Of what belongs to no user and no guest."""
 
 RUN_SUMMARIES: Final = "runtime.run_summaries"
 WORKER_SUMMARIES: Final = "runtime.codex_worker_summaries"
@@ -14,8 +21,19 @@ NOTIFICATIONS: Final = "runtime.notifications"
 SYNC_TOPICS: Final = (RUN_SUMMARIES, WORKER_SUMMARIES, WORKER_EVENTS, NOTIFICATIONS)
 """Every topic of `sync:v1` (sync §6)."""
 
-KAFKA_TOPICS: Final = {WORKER: "oa.workers"}
-"""Kafka topic by stream kind (DESIGN §5)."""
+KAFKA_TOPICS: Final = {
+    WORKER: "oa.workers",
+    RUN: "oa.runs",
+    OWNERSHIP: "oa.runs",
+    LEASE: "oa.runs",
+    INBOX: "oa.inbox",
+    BUDGET: "oa.budgets",
+    HOLD: "oa.budgets",
+    POLICY: "oa.policies",
+    DELIVERY: "oa.deliveries",
+    NOTIFICATION: "oa.notifications",
+}
+"""Kafka topic by stream kind (DESIGN §5, ADR 14)."""
 
 NOTIFY_LOG: Final = "oa_log"
 NOTIFY_JOURNAL: Final = "oa_journal"

@@ -57,5 +57,5 @@ class WorkerLost(KnownEvent, frozen=True):
 
 ERASED_START: Final = WorkerStarted(
     status="running", adapter="erased", workspace_ref=None, codex_home_ref=None, metadata={}
-).payload()
+).body()
 """What a `worker.started` says whose payload was erased."""

@@ -71,6 +71,7 @@ ALARMS: Decider[Alarm, Command] = Decider(
     state_version=1,
     decide=decide,
     evolve=evolve,
+    stand_in=lambda seq: OpenEvent("alarm.lost", {}),
     wake_at=lambda alarm: alarm.at,
     wake=Ring(),
 )

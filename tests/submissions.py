@@ -1,9 +1,10 @@
 """Submissions to worker streams, for tests of the log's pure parts."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from producers.eventlog.commands import Identity, IdentityKey, Item, Submission
+from producers.eventlog.commands import Decider, Identity, IdentityKey, Item, Part, Submission, alone
 from producers.workers import DECIDER, AppendEvent, CreateWorker, StopWorker
 from schemas import hashing
 from schemas.names import worker_stream
@@ -17,7 +18,13 @@ def stream(worker_id: str = "w:a") -> str:
 
 
 def submission(*items: Item[Any], worker_id: str = "w:a", size: int = 0) -> Submission:
-    return Submission(stream(worker_id), OWNER, DECIDER, items, {"traceparent": "00-1"}, size)
+    return submitted(DECIDER, worker_id, items, size)
+
+
+def submitted(decider: Decider[Any, Any], worker_id: str, items: Sequence[Item[Any]], size: int = 0) -> Submission:
+    """On one stream."""
+    part = Part(stream(worker_id), OWNER, decider)
+    return Submission((part,), alone(decider, part.stream), items, {"traceparent": "00-1"}, size, together=False)
 
 
 def create(worker_id: str = "w:a") -> Item[Any]:

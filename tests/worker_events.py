@@ -49,8 +49,8 @@ class Log:
             type=event.type,
             version=event.version,
             owner=owner,
-            payload=event.payload(),
-            digest=hashing.digest(event.payload()),
+            payload=event.body(),
+            digest=hashing.digest(event.body()),
             headers={},
             recorded_at=NOON + timedelta(seconds=self._next),
         )

@@ -22,7 +22,7 @@ def given(*events: NewEvent) -> Worker | None:
 
 def recorded(event: NewEvent, seq: int, at: datetime) -> Recorded:
     return Recorded(
-        *(seq, "worker", STREAM, seq, event.type, event.version, "user:41", event.payload(), b"", {}), recorded_at=at
+        *(seq, "worker", STREAM, seq, event.type, event.version, "user:41", event.body(), b"", {}), recorded_at=at
     )
 
 
@@ -55,7 +55,7 @@ class Timeline:
         """What the command's events say, each with its type and version."""
         events = decide(self.state, command, self.now)
         self._take(events)
-        return [{"type": event.type, "version": event.version} | event.payload() for event in events]
+        return [{"type": event.type, "version": event.version} | event.body() for event in events]
 
     def append(self, event_type: str, **payload: Any) -> dict[str, Any]:
         [event] = self.tell(AppendEvent(event_type, payload))

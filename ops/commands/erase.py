@@ -12,10 +12,10 @@ from ops.serving.relay import relay_settings
 from ops.settings import of_this_process
 from ops.stack.processes import StackError
 from producers.errors import LogUnavailable
-from producers.eventlog.erasure import Erased, Erasing, erase
+from producers.eventlog.erasure import Erased, erase
 from producers.eventlog.log import EventLog
+from producers.nouns import DECIDERS
 from producers.relay.settings import RelaySettings
-from producers.workers import DECIDER, EraseWorker
 from readmodels import erasure
 from readmodels.catalogue import VIEWS
 from readmodels.engine import versions
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     Pool = asyncpg.Pool[Any]
 
 SQL: Final = sql_files.load(__file__)
-KINDS: Final = [Erasing(DECIDER, EraseWorker())]
 POLL_S: Final = 0.2
 
 Owner = Annotated[str, typer.Argument(help="Whose: user:41, or guest:SCOPE.")]
@@ -77,7 +76,7 @@ async def _erase(relay: RelaySettings, owner: str, rewrite: bool) -> None:
 async def _erased_in_log(pool: "Pool", owner: str) -> Erased:
     log = EventLog(pool, committers=1)
     try:
-        return await erase(pool, log, owner, KINDS)
+        return await erase(pool, log, owner, DECIDERS)
     finally:
         await log.close()
 

@@ -16,9 +16,9 @@ from ops.settings import Settings, of_this_process
 from producers.eventlog import epochs
 from producers.eventlog.epochs import LostEnd
 from producers.eventlog.reader import Head, LogReader
+from producers.nouns import DECIDERS
 from producers.relay.recovery import Findings, Publication, publication
 from producers.relay.topics import delete_topics, topics_by_kind
-from producers.workers import DECIDER, stand_in
 
 if TYPE_CHECKING:
     import asyncpg
@@ -28,8 +28,6 @@ Discard = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
-DECIDERS: Final = (DECIDER,)
-STAND_INS: Final = {DECIDER.kind: stand_in}
 PAGE: Final = 1000
 
 
@@ -93,7 +91,7 @@ async def _begin(pool: "asyncpg.Pool[Any]", prospect: Prospect, lost: Sequence[L
     now = datetime.now(UTC)
     async with pool.acquire() as connection, connection.transaction():
         number = await epochs.begin(connection, prospect.findings.highest, now)
-        await epochs.fill(connection, lost, DECIDERS, STAND_INS, now)
+        await epochs.fill(connection, lost, DECIDERS, now)
     screen.print(f"epoch {number} begins; clients whose cursors were lost are told so")
 
 

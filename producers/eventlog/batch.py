@@ -1,6 +1,6 @@
 """A batch of submissions decided on known stream heads: pure, so that it can be thrown away and decided afresh."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from producers.eventlog.commands import (
     IdentityKey,
     Item,
     Outcome,
+    Part,
     Remembered,
     StreamHead,
     Submission,
@@ -39,7 +40,7 @@ class Batch:
         self._known = known
         self.now = now
         self.heads: dict[str, StreamHead] = {}
-        self.writes: dict[str, Submission] = {}
+        self.writes: dict[str, Part] = {}
         self.reads: dict[str, int] = {}
         self.commands: dict[IdentityKey, Remembered] = {}
         self.events: list[Recorded] = []
@@ -47,14 +48,13 @@ class Batch:
         self.unsure: set[IdentityKey] = set()
 
     def decide(self, submission: Submission) -> None:
-        head = self.head(submission.stream)
-        trial = _Trial(self, submission, head)
+        trial = _Trial(self, submission)
         try:
             for item in submission.items:
                 trial.decide(item)
         except Rejection as rejection:
             self.unsure.update(key for key in submission.identities if self.remembered(key) is None)
-            self._rely_on(submission.stream, head)
+            self._rely_on(submission.parts)
             self.answers.append((submission, rejection))
         except Exception as error:  # noqa: BLE001 - a decider's bug is its caller's, not the whole batch's
             self.answers.append((submission, error))
@@ -76,53 +76,53 @@ class Batch:
         for offset, event in enumerate(self.events, start=1):
             msgspec.structs.force_setattr(event, "position", base + offset)
 
-    def record(self, submission: Submission, seq: int, new: NewEvent) -> Recorded:
-        payload = new.payload()
+    def record(self, part: Part, headers: Mapping[str, str], seq: int, new: NewEvent) -> Recorded:
+        payload = new.body()
         canonical = canonical_json.encode(payload)
         if len(canonical) > MAX_PAYLOAD_BYTES:
             raise TooLarge(f"an event's payload may be {MAX_PAYLOAD_BYTES} bytes of canonical JSON at most")
         return Recorded(
             0,
-            submission.decider.kind,
-            submission.stream,
+            part.decider.kind,
+            part.stream,
             seq,
             new.type,
             new.version,
-            submission.owner,
+            part.owner,
             payload,
             hashing.digest_bytes(canonical),
-            dict(submission.headers),
+            dict(headers),
             self.now,
         )
 
     def _accept(self, submission: Submission, trial: "_Trial") -> None:
         if trial.events:
             self.events += trial.events
-            self.writes[submission.stream] = submission
-            self.heads[submission.stream] = StreamHead(trial.seq, trial.state)
+            self.writes.update(trial.written)
+            self.heads.update((stream, trial.heads[stream]) for stream in trial.written)
             self.commands.update(trial.commands)
-        else:
-            self._rely_on(submission.stream, self.head(submission.stream))
+        self._rely_on(part for part in submission.parts if part.stream not in trial.written)
         self.answers.append((submission, trial.outcomes))
 
-    def _rely_on(self, stream: str, head: StreamHead) -> None:
-        if stream not in self.writes:
-            self.reads[stream] = head.seq
+    def _rely_on(self, parts: Iterable[Part]) -> None:
+        for part in parts:
+            if part.stream not in self.writes:
+                self.reads[part.stream] = self.head(part.stream).seq
 
     def _write_columns(self) -> tuple[str, ...]:
         names = list(self.writes)
         heads = [self.heads[name] for name in names]
-        submissions = self.writes.values()
+        parts = self.writes.values()
         reads = {name: seq for name, seq in self.reads.items() if name not in self.writes}
         return (
             _joined(names),
             _integers([self._loaded.get(name, NO_STREAM).seq for name in names]),
             _integers([head.seq for head in heads]),
-            _joined([submission.decider.kind for submission in submissions]),
-            _joined([submission.owner for submission in submissions]),
+            _joined([part.decider.kind for part in parts]),
+            _joined([part.owner for part in parts]),
             _joined([dumps(head.state) for head in heads]),
-            _integers([submission.decider.state_version for submission in submissions]),
-            _moments([submission.decider.wake_at(self.heads[name].state) for name, submission in self.writes.items()]),
+            _integers([part.decider.state_version for part in parts]),
+            _moments([part.decider.wake_at(head.state) for part, head in zip(parts, heads, strict=True)]),
             _joined(list(reads)),
             _integers(list(reads.values())),
         )
@@ -154,10 +154,12 @@ class Batch:
 class _Trial:
     """One submission being decided; nothing of it counts before all its commands were accepted."""
 
-    def __init__(self, batch: Batch, submission: Submission, head: StreamHead) -> None:
+    def __init__(self, batch: Batch, submission: Submission) -> None:
         self._batch = batch
         self._submission = submission
-        self.seq, self.state = head
+        self._parts = {part.stream: part for part in submission.parts}
+        self.heads = {stream: batch.head(stream) for stream in self._parts}
+        self.written: dict[str, Part] = {}
         self.events: list[Recorded] = []
         self.outcomes: list[Outcome[Any]] = []
         self.commands: dict[IdentityKey, Remembered] = {}
@@ -168,24 +170,35 @@ class _Trial:
             if remembered:
                 return self._replay(item.identity, remembered)
         recorded = self._append(item)
+        seq = self._seq
         if item.identity:
-            self.commands[item.identity.key] = Remembered(item.identity.fingerprint, {"seq": self.seq})
-        self.outcomes.append(Outcome(self.state, self.seq, recorded, replayed=not recorded))
+            self.commands[item.identity.key] = Remembered(item.identity.fingerprint, {"seq": seq})
+        self.outcomes.append(Outcome(self._state, seq, recorded, replayed=not recorded))
         return None
+
+    @property
+    def _seq(self) -> int:
+        return self.heads[self._submission.stream].seq
+
+    @property
+    def _state(self) -> Any:
+        if self._submission.together:
+            return {stream: head.state for stream, head in self.heads.items()}
+        return self.heads[self._submission.stream].state
 
     def _replay(self, identity: Identity, remembered: Remembered) -> None:
         if remembered.fingerprint != identity.fingerprint:
             raise IdentityConflict("the same identity came with other content before", reason_code=identity.reason_code)
-        self.outcomes.append(Outcome(self.state, remembered.answer["seq"], (), replayed=True))
+        self.outcomes.append(Outcome(self._state, remembered.answer["seq"], (), replayed=True))
 
     def _append(self, item: Item[Any]) -> tuple[Recorded, ...]:
-        decider = self._submission.decider
-        new_events = decider.decide(self.state, item.command, self._batch.now)
+        states = {stream: head.state for stream, head in self.heads.items()}
         start = len(self.events)
-        for new in new_events:
-            event = self._batch.record(self._submission, self.seq + 1, new)
-            self.state = decider.evolve(self.state, event)
-            self.seq = event.seq
+        for stream, new in self._submission.rules(states, item.command, self._batch.now):
+            part, head = self._parts[stream], self.heads[stream]
+            event = self._batch.record(part, self._submission.headers, head.seq + 1, new)
+            self.heads[stream] = StreamHead(event.seq, part.decider.evolve(head.state, event))
+            self.written[stream] = part
             self.events.append(event)
         return tuple(self.events[start:])
 

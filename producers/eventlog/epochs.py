@@ -5,7 +5,7 @@ anyway. A new epoch begins far above everything that was ever published, so no p
 """
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any] | PoolConnectionProxy[Any]
 
 _SQL = sql_files.load(__file__)
-
-StandIn = Callable[[int], NewEvent]
-"""What is written at a seq whose event is lost."""
-
 _PAGE: Final = 1000
 
 MARGIN: Final = 1_000_000
@@ -105,14 +101,14 @@ async def fill(
     connection: "Connection",
     ends: Sequence[LostEnd],
     deciders: Sequence[Decider[Any, Any]],
-    stand_ins: Mapping[str, StandIn],
     at: datetime,
 ) -> None:
     """Give every lost event a stand-in at its seq, in the epoch that has begun; whoever saw the lost one reads on.
 
-    `stand_ins` by kind. Within the caller's transaction.
+    Within the caller's transaction.
     """
     position = await connection.fetchval(_SQL["lock"])
+    stand_ins = {decider.kind: decider.stand_in for decider in deciders}
     seqs = {row["stream"]: row["seq"] for row in await connection.fetch(_SQL["streams"], [end.stream for end in ends])}
     missing = ((end, seq) for end in ends for seq in range(seqs.get(end.stream, 0) + 1, end.seq + 1))
     places = enumerate(missing, position + 1)
@@ -122,7 +118,7 @@ async def fill(
 
 
 def _stand_in(end: LostEnd, seq: int, event: NewEvent, position: int, at: datetime) -> Recorded:
-    payload = event.payload()
+    payload = event.body()
     digest = hashing.digest(payload)
     return Recorded(position, end.kind, end.stream, seq, event.type, event.version, end.owner, payload, digest, {}, at)
 

@@ -1,6 +1,7 @@
 """Erasing what one owner's people wrote into events: payloads go, digests and the facts' order stay (ADR 12)."""
 
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from producers.eventlog.commands import Decider, Item
 from producers.eventlog.log import EventLog
@@ -10,14 +11,6 @@ if TYPE_CHECKING:
     import asyncpg
 
 _SQL = sql_files.load(__file__)
-C = TypeVar("C")
-
-
-class Erasing(NamedTuple, Generic[C]):
-    """How one kind of stream is erased: a command whose event blanks the state, for everybody who folds it."""
-
-    decider: Decider[Any, C]
-    command: C
 
 
 class Erased(NamedTuple):
@@ -30,16 +23,18 @@ class Erased(NamedTuple):
     """Of the last of those events; 0 when there was nothing to erase."""
 
 
-async def erase(pool: "asyncpg.Pool[Any]", log: EventLog, owner: str, kinds: list[Erasing[Any]]) -> Erased:
+async def erase(pool: "asyncpg.Pool[Any]", log: EventLog, owner: str, deciders: Iterable[Decider[Any, Any]]) -> Erased:
     """First each stream is told, so that no state that anybody has cached comes back; then payloads and headers go.
 
     May be repeated, also after it was broken off.
     """
     told: dict[str, int] = {}
     events = position = 0
-    for decider, command in kinds:
+    for decider in deciders:
+        if decider.erase is None:
+            continue
         for row in await pool.fetch(_SQL["streams_of_owner"], decider.kind, owner):
-            [outcome] = await log.execute(decider, row["stream"], owner, [Item(command, None)])
+            [outcome] = await log.execute(decider, row["stream"], owner, [Item(decider.erase)])
             status = await pool.execute(_SQL["blank"], row["stream"], outcome.seq)
             told[row["stream"]] = outcome.seq
             events += int(status.removeprefix("UPDATE "))

@@ -12,16 +12,32 @@ _MAX_SUBMISSIONS = 256
 _MAX_BYTES = 4 * 1024 * 1024
 
 
-class Gathering:
-    """First come, first served, by stream: whole queues of streams that no batch holds.
+class _Queue:
+    """Submissions whose streams hang together, in the order they came; `streams` counts who still needs each."""
 
-    `released` counts what has left it with a batch.
+    __slots__ = ("in_flight", "streams", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[Waiting] = deque()
+        self.streams: dict[str, int] = {}
+        self.in_flight = 0
+
+    def add(self, waiting: Waiting) -> None:
+        self.waiting.append(waiting)
+        for part in waiting[0].parts:
+            self.streams[part.stream] = self.streams.get(part.stream, 0) + 1
+
+
+class Gathering:
+    """First come, first served, by streams: whole queues that no batch holds.
+
+    A submission on several streams joins the queues of all of them. `released` counts what has left with a batch.
     """
 
     def __init__(self, committers: int) -> None:
         self._committers = committers
-        self._ready: dict[str, deque[Waiting]] = {}
-        self._held: dict[str, deque[Waiting]] = {}
+        self._queues: dict[str, _Queue] = {}
+        self._ready: dict[_Queue, None] = {}
         self._count = 0
         self._in_flight = 0
         self.released = 0
@@ -34,8 +50,10 @@ class Gathering:
 
     def put(self, submission: Submission) -> "asyncio.Future[Sequence[Outcome[Any]]]":
         future: asyncio.Future[Sequence[Outcome[Any]]] = asyncio.get_running_loop().create_future()
-        queues = self._held if submission.stream in self._held else self._ready
-        queues.setdefault(submission.stream, deque()).append((submission, future))
+        queue = self._joined(submission)
+        queue.add((submission, future))
+        if not queue.in_flight:
+            self._ready[queue] = None
         self._count += 1
         self._changed.set()
         return future
@@ -52,26 +70,58 @@ class Gathering:
         taken: list[Waiting] = []
         size = 0
         while self._ready and len(taken) < limit and size < _MAX_BYTES:
-            stream, queue = next(iter(self._ready.items()))
-            del self._ready[stream]
-            self._held[stream] = queue
-            while queue and len(taken) < limit and size < _MAX_BYTES:
-                size += queue[0][0].size
-                taken.append(queue.popleft())
+            queue = next(iter(self._ready))
+            del self._ready[queue]
+            while queue.waiting and len(taken) < limit and size < _MAX_BYTES:
+                size += queue.waiting[0][0].size
+                queue.in_flight += 1
+                taken.append(queue.waiting.popleft())
         self._count -= len(taken)
         self._in_flight += len(taken)
         return taken
 
     def release(self, taken: Sequence[Waiting]) -> None:
         """The batch has ended; what came for its streams meanwhile is ready."""
-        for stream in {submission.stream for submission, _ in taken}:
-            if queue := self._held.pop(stream):
-                self._ready[stream] = queue
+        for submission, _ in taken:
+            self._leave(submission)
         self._in_flight -= len(taken)
         self.released += len(taken)
         self._changed.set()
 
     def drain(self) -> list[Waiting]:
-        queues = [*self._ready.values(), *self._held.values()]
-        self._ready, self._held, self._count = {}, {}, 0
-        return [waiting for queue in queues for waiting in queue]
+        queues = dict.fromkeys(self._queues.values())
+        waiting = [one for queue in queues for one in queue.waiting]
+        for queue in queues:
+            queue.waiting.clear()
+        self._ready, self._count = {}, 0
+        return waiting
+
+    def _joined(self, submission: Submission) -> _Queue:
+        """One queue of everything that waits for, or is in a batch with, any of the submission's streams."""
+        found = dict.fromkeys(self._queues[part.stream] for part in submission.parts if part.stream in self._queues)
+        queue, *others = found or [_Queue()]
+        for other in others:
+            self._merge(queue, other)
+        for part in submission.parts:
+            self._queues[part.stream] = queue
+        return queue
+
+    def _merge(self, queue: _Queue, other: _Queue) -> None:
+        """They have no stream in common, so each stream keeps its order."""
+        queue.waiting += other.waiting
+        queue.streams |= other.streams
+        queue.in_flight += other.in_flight
+        self._queues |= dict.fromkeys(other.streams, queue)
+        self._ready.pop(other, None)
+        if queue.in_flight:
+            self._ready.pop(queue, None)
+
+    def _leave(self, submission: Submission) -> None:
+        queue = self._queues[submission.stream]
+        queue.in_flight -= 1
+        for part in submission.parts:
+            queue.streams[part.stream] -= 1
+            if not queue.streams[part.stream]:
+                del queue.streams[part.stream], self._queues[part.stream]
+        if queue.waiting and not queue.in_flight:
+            self._ready[queue] = None

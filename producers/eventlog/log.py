@@ -18,9 +18,13 @@ from producers.eventlog.commands import (
     IdentityKey,
     Item,
     Outcome,
+    Part,
     Remembered,
+    Rules,
+    States,
     StreamHead,
     Submission,
+    alone,
 )
 from producers.eventlog.gathering import Gathering, Waiting
 from producers.eventlog.reader import recorded
@@ -120,9 +124,26 @@ class EventLog:
         Raises the decider's `Rejection`, `IdentityConflict`, `InvalidRequest` for names with control characters, or
         `LogUnavailable` (nothing is known; repeat it). `size` is what the caller received, in bytes; it bounds batches.
         """
-        if CONTROL_CHARACTERS.search(stream) or CONTROL_CHARACTERS.search(owner):
-            raise InvalidRequest("control characters in a name")
-        return await self._gathering.put(Submission(stream, owner, decider, items, headers or {}, size))
+        parts = (Part(stream, owner, decider),)
+        _check_names(parts)
+        submission = Submission(parts, alone(decider, stream), items, headers or {}, size, together=False)
+        return await self._gathering.put(submission)
+
+    async def execute_together(
+        self,
+        rules: Rules[C],
+        parts: Sequence[Part],
+        items: Sequence[Item[C]],
+        *,
+        headers: Mapping[str, str] | None = None,
+        size: int = 0,
+    ) -> Sequence[Outcome[States]]:
+        """As `execute`, for commands over several streams: written together, the versions of the others checked.
+
+        Every stream of `parts` may be read and written; the first one is what the commands are about (ADR 14).
+        """
+        _check_names(parts)
+        return await self._gathering.put(Submission(tuple(parts), rules, items, headers or {}, size))
 
     async def _commit_forever(self) -> None:
         while True:
@@ -179,7 +200,8 @@ class EventLog:
 
     def _forget(self, waiting: Iterable[Waiting]) -> None:
         for submission, _ in waiting:
-            self._heads.forget(submission.stream)
+            for part in submission.parts:
+                self._heads.forget(part.stream)
 
     async def _attempt(self, waiting: list[Waiting], *, lock: bool) -> None:
         submissions = [submission for submission, _ in waiting]
@@ -204,8 +226,8 @@ class EventLog:
 
     async def _commit_locked(self, connection: Connection, submissions: list[Submission]) -> Batch:
         async with connection.transaction():
-            rows = await connection.fetch(_SQL["lock"], sorted({submission.stream for submission in submissions}))
-            heads = await _heads_of(connection, rows, submissions)
+            deciders = _deciders(submissions)
+            heads = await _heads_of(connection, await connection.fetch(_SQL["lock"], sorted(deciders)), deciders)
             identities = [key for submission in submissions for key in submission.identities]
             batch = self._decide(submissions, heads, await _load_commands(connection, identities))
             if batch.events:
@@ -226,10 +248,11 @@ class EventLog:
         return batch
 
     async def _cached_heads(self, connection: Connection, submissions: list[Submission]) -> dict[str, StreamHead]:
-        cached = {submission.stream: self._heads.get(submission.stream) for submission in submissions}
+        deciders = _deciders(submissions)
+        cached = {stream: self._heads.get(stream) for stream in deciders}
         heads = {stream: head for stream, head in cached.items() if head is not None}
         if missing := [stream for stream, head in cached.items() if head is None]:
-            heads |= await _heads_of(connection, await connection.fetch(_SQL["load"], missing), submissions)
+            heads |= await _heads_of(connection, await connection.fetch(_SQL["load"], missing), deciders)
         return heads
 
     def _remember(self, batch: Batch) -> None:
@@ -262,10 +285,19 @@ async def _load_commands(connection: Connection, keys: Iterable[IdentityKey]) ->
     }
 
 
+def _check_names(parts: Sequence[Part]) -> None:
+    if any(CONTROL_CHARACTERS.search(part.stream) or CONTROL_CHARACTERS.search(part.owner) for part in parts):
+        raise InvalidRequest("control characters in a name")
+
+
+def _deciders(submissions: list[Submission]) -> dict[str, Decider[Any, Any]]:
+    """By stream."""
+    return {part.stream: part.decider for submission in submissions for part in submission.parts}
+
+
 async def _heads_of(
-    connection: Connection, rows: Sequence[Any], submissions: list[Submission]
+    connection: Connection, rows: Sequence[Any], deciders: Mapping[str, Decider[Any, Any]]
 ) -> dict[str, StreamHead]:
-    deciders = {submission.stream: submission.decider for submission in submissions}
     return {row["stream"]: await head_of(connection, row, deciders[row["stream"]]) for row in rows}
 
 

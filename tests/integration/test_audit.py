@@ -36,7 +36,7 @@ from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
 from producers.relay.service import Relay
 from producers.relay.settings import RelaySettings
-from producers.workers import DECIDER, AppendEvent, CreateWorker, EraseWorker, StopWorker
+from producers.workers import DECIDER, AppendEvent, CreateWorker, StopWorker
 from readmodels.engine import Delivery, View
 from readmodels.engine.skips import Decision
 from readmodels.erasure import erase as forget
@@ -214,7 +214,7 @@ async def test_a_log_of_two_epochs_is_audited_as_one(settled: Stack) -> None:
 async def test_an_erased_owner_is_no_difference_once_the_topic_says_so_too(settled: Stack) -> None:
     log = EventLog(settled.pool)
     try:
-        erased = await erasure.erase(settled.pool, log, "user:1", [erasure.Erasing(DECIDER, EraseWorker())])
+        erased = await erasure.erase(settled.pool, log, "user:1", [DECIDER])
     finally:
         await log.close()
     await forget(settled.pool, "user:1", erased.position)

@@ -15,7 +15,7 @@ from producers.eventlog import epochs
 from producers.eventlog.commands import Item
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
-from producers.workers import DECIDER, AppendEvent, CreateWorker, stand_in
+from producers.workers import DECIDER, AppendEvent, CreateWorker
 from readmodels.journal import JournalReader
 from schemas import names, times
 from schemas.events import Recorded
@@ -150,7 +150,7 @@ async def test_a_stream_that_the_backup_did_not_have_is_put_back(pool: Pool, log
 async def fill(pool: Pool, *ends: epochs.LostEnd) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await epochs.begin(connection, above=5, at=datetime.now(UTC))
-        await epochs.fill(connection, ends, [DECIDER], {DECIDER.kind: stand_in}, datetime.now(UTC))
+        await epochs.fill(connection, ends, [DECIDER], datetime.now(UTC))
     await epochs.resume(pool)
 
 

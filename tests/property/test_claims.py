@@ -67,7 +67,7 @@ class Played:
         self._head = StreamHead(0, None)
         self._known: dict[IdentityKey, Remembered] = {}
         self.do(CreateWorker("w:a"))
-        self.do(AppendEvent("worker.heartbeat", heartbeat().body))
+        self.do(AppendEvent("worker.heartbeat", heartbeat().content))
         for pause_s, command in steps:
             self.now += timedelta(seconds=pause_s)
             self.do(command)

@@ -48,8 +48,8 @@ COMMANDS = st.one_of(
 )
 OF_DAEMONS = st.sampled_from(
     [
-        *(AppendEvent("worker.heartbeat", daemon_heartbeat(**told).payload()) for told in HEARTBEATS),
-        *(AppendEvent(event.type, event.payload()) for event in (TURN, approval("a"), approval("b"))),
+        *(AppendEvent("worker.heartbeat", daemon_heartbeat(**told).body()) for told in HEARTBEATS),
+        *(AppendEvent(event.type, event.body()) for event in (TURN, approval("a"), approval("b"))),
         AppendEvent("worker.approval.answered", {"approval_id": "a", "decision": "deny", "cause": "silence"}),
         AppendEvent("worker.limits.set", {"day_tokens": 9}),
         EraseWorker(),
@@ -78,7 +78,7 @@ def recorded(events: Sequence[NewEvent], first_seq: int = 1) -> list[Recorded]:
 
 
 def _recorded(seq: int, new: NewEvent) -> Recorded:
-    payload = canonical_json.decode(canonical_json.encode(new.payload()))
+    payload = canonical_json.decode(canonical_json.encode(new.body()))
     at, digest = NOON + timedelta(seconds=seq), hashing.digest(payload)
     return Recorded(seq, "worker", STREAM, seq, new.type, new.version, OWNER, payload, digest, {}, at)
 
@@ -145,7 +145,7 @@ def test_deciding_changes_nothing_and_repeats_itself(commands: list[Any]) -> Non
 
 def outcome(worker: Worker | None, command: Command, at: datetime) -> list[Any]:
     try:
-        return [(event.type, event.version, event.payload()) for event in DECIDER.decide(worker, command, at)]
+        return [(event.type, event.version, event.body()) for event in DECIDER.decide(worker, command, at)]
     except Rejection as rejection:
         return [type(rejection), rejection.message]
 

@@ -10,7 +10,7 @@ from producers.eventlog.batch import MAX_PAYLOAD_BYTES, Batch
 from producers.eventlog.commands import IdentityKey, Item, Outcome, Remembered, StreamHead, Submission
 from producers.workers import DECIDER, AppendEvent, Worker
 from schemas import canonical_json, hashing
-from tests.submissions import NOON, OWNER, append, create, stop, stream, submission
+from tests.submissions import NOON, OWNER, append, create, stop, stream, submission, submitted
 
 KEY = IdentityKey("event:test", "k")
 
@@ -216,5 +216,5 @@ def test_a_decider_is_told_the_batchs_time() -> None:
         return []
 
     decider = replace(DECIDER, decide=decide)
-    decided(Submission(stream(), OWNER, decider, [Item("anything")]))
+    decided(submitted(decider, "w:a", [Item("anything")]))
     assert asked == [(None, "anything", NOON)]

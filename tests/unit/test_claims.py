@@ -81,7 +81,7 @@ def test_a_request_waits_for_the_daemon_with_a_deadline_and_who_asked() -> None:
         [heartbeat(accepts_requests=False)],
         [heartbeat(accepts_requests="true")],
         [heartbeat(), heartbeat(accepts_requests=None)],
-        [OpenEvent("worker.heartbeat", heartbeat().body, version=1)],
+        [OpenEvent("worker.heartbeat", heartbeat().content, version=1)],
     ],
 )
 def test_a_worker_whose_daemon_takes_no_requests_echoes(heartbeats: list[OpenEvent]) -> None:

@@ -69,9 +69,9 @@ def test_every_kind_of_drift_is_named(root: Path) -> None:
     made = outputs.outputs(root)
     rewrite(root / "schemas" / "workers_generated.py", "status: str", "status: int")
     (root / "schemas" / "oa.workers-value.avsc").unlink()
-    (root / "schemas" / "runs_generated.py").touch()
+    (root / "schemas" / "payments_generated.py").touch()
     assert outputs.differences(made, root) == [
-        "schemas/runs_generated.py is not made by the generator any more",
+        "schemas/payments_generated.py is not made by the generator any more",
         "schemas/oa.workers-value.avsc is missing",
         "schemas/workers_generated.py is not what the generator makes",
     ]
@@ -94,7 +94,7 @@ def test_an_event_becomes_a_struct(root: Path) -> None:
     module: dict[str, Any] = {"__name__": "workers_generated"}
     exec((root / "schemas" / "workers_generated.py").read_text(), module)
     paused = module["WorkerPaused"](details={"a": 1}, minutes=5)
-    assert paused.payload() == {"details": {"a": 1}, "minutes": 5}
+    assert paused.body() == {"details": {"a": 1}, "minutes": 5}
     assert (paused.type, paused.version, paused.record) == ("worker.paused", 2, "openagents.workers.v1.WorkerPaused")
     assert paused.json_fields == {"details"}
     assert msgspec.convert({"details": {}, "minutes": 1, "asked": True}, type(paused)).asked is True

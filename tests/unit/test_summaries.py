@@ -177,7 +177,7 @@ def test_a_heartbeat_of_a_daemon_tells_that_it_lives_and_what_it_does() -> None:
     expected = {"daemon_seen_at": seen_at, "busy": BUSY, "accepts_requests": True}
     assert daemon(daemon_heartbeat(busy=BUSY)) == NOTHING | expected
     assert daemon(heartbeat()) == daemon(daemon_heartbeat(source="ios")) == NOTHING
-    assert daemon(OpenEvent("worker.heartbeat", daemon_heartbeat().payload(), version=1)) == NOTHING
+    assert daemon(OpenEvent("worker.heartbeat", daemon_heartbeat().body(), version=1)) == NOTHING
 
 
 def test_what_a_later_heartbeat_does_not_say_is_over() -> None:
@@ -228,7 +228,7 @@ def test_nothing_of_a_daemon_is_left_of_an_erased_worker() -> None:
 @pytest.mark.parametrize("event", [TURN, approval("a"), WorkerLimitsSet(day_tokens=9)])
 def test_what_clients_wrote_unchecked_says_nothing(event: NewEvent) -> None:
     """Version 0 has no promised shape (ADR 3)."""
-    assert daemon(OpenEvent(event.type, event.payload(), version=0)) == NOTHING
+    assert daemon(OpenEvent(event.type, event.body(), version=0)) == NOTHING
 
 
 def test_a_document_that_lacks_the_keys_gets_them_with_the_events_that_tell() -> None:

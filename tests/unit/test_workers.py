@@ -34,7 +34,7 @@ HANDSHAKE = {
 def ingest(worker: Worker | None, event_type: str, payload: dict[str, Any]) -> dict[str, Any]:
     [event] = decide(worker, AppendEvent(event_type, payload), NOON)
     assert event.type == event_type
-    return event.payload()
+    return event.body()
 
 
 def test_a_new_worker_starts_running() -> None:
@@ -43,7 +43,7 @@ def test_a_new_worker_starts_running() -> None:
 
 def test_started_carries_what_rebuilds_the_worker() -> None:
     [event] = decide(None, CreateWorker("abc", "desktop_bridge", "ws://a", "home", {"token": "x", "n": 1}), NOON)
-    assert event.payload() == {
+    assert event.body() == {
         "status": "running",
         "adapter": "desktop_bridge",
         "workspace_ref": "ws://a",
@@ -58,7 +58,7 @@ def test_creating_a_running_worker_again_changes_nothing() -> None:
 
 def test_a_stopped_worker_that_is_created_again_reattaches() -> None:
     [event] = decide(given(STARTED, STOPPED), CREATE, NOON)
-    assert event.payload()["reason"] == "reattach"
+    assert event.body()["reason"] == "reattach"
     worker = given(STARTED, STOPPED, event)
     assert worker is not None
     assert (worker.status, worker.stopped_at) == ("running", None)
@@ -167,7 +167,7 @@ def test_what_a_person_wrote_stays_as_written() -> None:
         "note": "[REDACTED_EMAIL]",
     }
     [received, _] = decide(given(STARTED), SendRequest("r", "m", {"mail": "ada@lane.test"}), NOON)
-    assert received.payload()["params"] == {"mail": "ada@lane.test"}
+    assert received.body()["params"] == {"mail": "ada@lane.test"}
 
 
 # --- erasure (ADR 12) ---------------------------------------------------------------------------------------------
@@ -202,10 +202,10 @@ def test_a_reattached_worker_keeps_what_it_is_not_told_anew() -> None:
     described = CreateWorker("w:1", adapter="bridge", workspace_ref="/w", codex_home_ref="/c", metadata={"a": 1})
     [first] = decide(None, described, NOON)
     [again] = decide(given(first, STOPPED), CreateWorker("w:1"), NOON)
-    assert again.payload() == first.payload() | {"reason": "reattach"}
+    assert again.body() == first.body() | {"reason": "reattach"}
     changed = CreateWorker("w:1", adapter="desk", workspace_ref="/x", codex_home_ref="/y", metadata={})
     [other] = decide(given(first, STOPPED), changed, NOON)
-    assert [other.payload()[name] for name in ("adapter", "workspace_ref", "codex_home_ref", "metadata")] == [
+    assert [other.body()[name] for name in ("adapter", "workspace_ref", "codex_home_ref", "metadata")] == [
         *("desk", "/x", "/y"),
         {},
     ]
@@ -225,7 +225,7 @@ def test_a_stop_is_a_change_and_a_sign_of_life() -> None:
 
 def test_only_requests_are_counted_and_answered_by_their_id() -> None:
     received, response = decide(given(STARTED), SendRequest("r-1", "m"), NOON)
-    assert [event.payload()["request_id"] for event in (received, response)] == ["r-1", "r-1"]
+    assert [event.body()["request_id"] for event in (received, response)] == ["r-1", "r-1"]
     worker = given(STARTED, received, response, OpenEvent("worker.other", {}, version=1))
     assert worker is not None
     assert worker.requests == 1

@@ -1,0 +1,8 @@
+"""Every kind of stream there is, by its rules: what timers, recovery, erasure and audit work on (ADR 14)."""
+
+from typing import Any, Final
+
+from producers import workers
+from producers.eventlog.commands import Decider
+
+DECIDERS: Final[tuple[Decider[Any, Any], ...]] = (workers.DECIDER,)
