@@ -91,11 +91,11 @@ select log_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $
 
 -- name: load
 -- primary key
-select stream, seq, state, state_version from streams where stream = any($1::text[])
+select stream, seq, state, state_version, owner from streams where stream = any($1::text[])
 
 -- name: lock
 -- primary key; in key order, so that two batches that lock first never wait for each other in a circle
-select stream, seq, state, state_version from streams where stream = any($1::text[]) order by stream for update
+select stream, seq, state, state_version, owner from streams where stream = any($1::text[]) order by stream for update
 
 -- name: versions
 -- primary key

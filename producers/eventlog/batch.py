@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from producers.errors import IdentityConflict, Rejection, TooLarge
+from producers.errors import Forbidden, IdentityConflict, Rejection, TooLarge
 from producers.eventlog.commands import (
     NO_STREAM,
     Identity,
@@ -50,6 +50,7 @@ class Batch:
     def decide(self, submission: Submission) -> None:
         trial = _Trial(self, submission)
         try:
+            trial.check_owners()
             for item in submission.items:
                 trial.decide(item)
         except Rejection as rejection:
@@ -164,6 +165,12 @@ class _Trial:
         self.outcomes: list[Outcome[Any]] = []
         self.commands: dict[IdentityKey, Remembered] = {}
 
+    def check_owners(self) -> None:
+        """A stream's owner never changes (DESIGN §4); raises Forbidden."""
+        for stream, part in self._parts.items():
+            if self.heads[stream].owner not in (None, part.owner):
+                raise Forbidden("it belongs to somebody else")
+
     def decide(self, item: Item[Any]) -> None:
         if item.identity:
             remembered = self.commands.get(item.identity.key) or self._batch.remembered(item.identity.key)
@@ -197,7 +204,7 @@ class _Trial:
         for stream, new in self._submission.rules(states, item.command, self._batch.now):
             part, head = self._parts[stream], self.heads[stream]
             event = self._batch.record(part, self._submission.headers, head.seq + 1, new)
-            self.heads[stream] = StreamHead(event.seq, part.decider.evolve(head.state, event))
+            self.heads[stream] = StreamHead(event.seq, part.decider.evolve(head.state, event), part.owner)
             self.written[stream] = part
             self.events.append(event)
         return tuple(self.events[start:])

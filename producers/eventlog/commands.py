@@ -136,10 +136,11 @@ def alone(decider: Decider[S, C], stream: str) -> Rules[C]:
 
 
 class StreamHead(NamedTuple):
-    """A stream's version and state; seq 0 and no state for one that does not exist."""
+    """A stream's version, state and owner; seq 0 and nothing else for one that does not exist."""
 
     seq: int
     state: Any
+    owner: str | None = None
 
 
 NO_STREAM = StreamHead(0, None)

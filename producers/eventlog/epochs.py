@@ -135,7 +135,7 @@ async def _continued(
         head = heads.get(event.stream, NO_STREAM)
         if event.seq != head.seq + 1:
             raise ValueError(f"event {event.seq} of {event.stream} does not follow event {head.seq}")
-        heads[event.stream] = StreamHead(event.seq, of_stream[event.stream].evolve(head.state, event))
+        heads[event.stream] = StreamHead(event.seq, of_stream[event.stream].evolve(head.state, event), event.owner)
         last[event.stream] = event
     return [_row(event, of_stream[stream], heads[stream].state) for stream, event in last.items()]
 

@@ -57,4 +57,4 @@ on conflict (stream) do update set
 update log_head set position = $1 where position = $2
 
 -- name: streams
-select stream, seq, state, state_version from streams where stream = any($1::text[])
+select stream, seq, state, state_version, owner from streams where stream = any($1::text[])

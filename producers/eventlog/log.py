@@ -311,7 +311,7 @@ async def head_of(connection: Connection, row: Any, decider: Decider[Any, Any]) 
         state = canonical_json.decode_as(row["state"], decider.state) if is_ours else _folded(decider, events)
     except Exception as error:
         raise UnreadableState(f"the state of {row['stream']} cannot be read: {error!r}") from error
-    return StreamHead(row["seq"], state)
+    return StreamHead(row["seq"], state, row["owner"])
 
 
 def _folded(decider: Decider[S, Any], events: Iterable[Any]) -> S | None:

@@ -30,9 +30,7 @@ from typing import {typing}
 {classes}
 
 
-EVENTS: Final[tuple[type[KnownEvent], ...]] = (
-{names}
-)
+EVENTS: Final[tuple[type[KnownEvent], ...]] = ({names})
 OPEN_PAYLOAD: Final = "{package}.OpenPayload"
 '''
 _CLASS: Final = '''class {name}(KnownEvent, frozen=True):
@@ -57,8 +55,13 @@ def module(file: File, envelope: Message) -> str:
         msgspec=_imported("msgspec", [name for name in ("UNSET", "UnsetType") if name in classes]),
         payload=", Payload" if ": Payload" in classes else "",
         classes=classes,
-        names="\n".join(f"    {name}," for name in events),
+        names=_listed(list(events)),
     )
+
+
+def _listed(names: list[str]) -> str:
+    """As the formatter would have it."""
+    return f"{names[0]}," if len(names) == 1 else "\n" + "".join(f"    {name},\n" for name in names)
 
 
 def _imported(module: str, names: list[str]) -> str:

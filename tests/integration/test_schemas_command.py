@@ -15,7 +15,8 @@ from schemas.registry import registry
 from tests.fake_registry import FakeRegistry, serving
 
 ENTRY = registry()[0]
-VERSIONS = {entry.version: entry.id for entry in registry()}
+SUBJECTS = list(dict.fromkeys(entry.subject for entry in registry()))
+IDS = {subject: {entry.version: entry.id for entry in registry() if entry.subject == subject} for subject in SUBJECTS}
 OTHER = '{"type":"string"}'
 
 
@@ -43,14 +44,15 @@ def told(done: str) -> str:
 async def test_schemas_are_copied_with_their_ids(fake: FakeRegistry, url: str, tmp_path: Path) -> None:
     result = await run("push", url, "--data", str(tmp_path))
     assert (result.exit_code, result.output) == (0, told("copied"))
-    assert fake.subjects == {"oa.workers-value": VERSIONS}
+    assert fake.subjects == IDS
     assert json.loads(fake.schemas[1]) == json.loads(ENTRY.text())
-    assert fake.levels == {"oa.workers-value": "BACKWARD_TRANSITIVE"}
+    assert fake.levels == dict.fromkeys(SUBJECTS, "BACKWARD_TRANSITIVE")
 
 
 async def test_import_mode_ends_with_the_copy(fake: FakeRegistry, url: str, tmp_path: Path) -> None:
     await run("push", url, "--data", str(tmp_path))
-    assert fake.requests == ["PUT /mode/oa.workers-value", "DELETE /mode/oa.workers-value"] * len(VERSIONS)
+    switched = [(f"PUT /mode/{entry.subject}", f"DELETE /mode/{entry.subject}") for entry in registry()]
+    assert fake.requests == [request for pair in switched for request in pair]
     assert fake.modes == {}
 
 
@@ -64,7 +66,7 @@ async def test_what_is_there_already_is_left_alone(fake: FakeRegistry, url: str,
 
 async def test_subjects_begin_as_their_topics_do(fake: FakeRegistry, url: str, tmp_path: Path) -> None:
     await run("push", url, "--data", str(tmp_path), OA_KAFKA_TOPIC_PREFIX="blue.")
-    assert list(fake.subjects) == ["blue.oa.workers-value"]
+    assert list(fake.subjects) == [f"blue.{subject}" for subject in SUBJECTS]
 
 
 async def test_an_id_that_somebody_else_has_is_not_taken(fake: FakeRegistry, url: str, tmp_path: Path) -> None:
@@ -88,7 +90,7 @@ async def test_an_empty_registry_without_modes_counts_to_the_same_ids(
 ) -> None:
     fake.may_import = False
     result = await run("push", url, "--data", str(tmp_path))
-    assert (result.exit_code, fake.subjects) == (0, {"oa.workers-value": VERSIONS})
+    assert (result.exit_code, fake.subjects) == (0, IDS)
 
 
 async def test_other_ids_are_an_error_that_says_why(fake: FakeRegistry, url: str, tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from producers.eventlog.commands import Part, Submission
 from producers.eventlog.gathering import Gathering, Waiting
 from producers.eventlog.recent import Recent
-from tests.submissions import create, submission
+from producers.workers import DECIDER
+from tests.submissions import OWNER, create, stream, submission
 
 MIB = 1024 * 1024
 
@@ -14,6 +16,11 @@ MIB = 1024 * 1024
 def put(gathering: Gathering, *worker_ids: str, size: int = 0) -> None:
     for worker_id in worker_ids:
         gathering.put(submission(create(worker_id), worker_id=worker_id, size=size))
+
+
+def put_together(gathering: Gathering, *worker_ids: str) -> None:
+    parts = tuple(Part(stream(worker_id), OWNER, DECIDER) for worker_id in worker_ids)
+    gathering.put(Submission(parts, lambda states, command, now: [], []))
 
 
 def taken(batch: list[Waiting]) -> list[str]:
@@ -37,6 +44,30 @@ async def test_a_stream_is_in_one_batch_at_a_time() -> None:
     assert taken(second) == ["b"]
     gathering.release(first)
     assert taken(gathering.take()) == ["a"]
+
+
+@pytest.mark.invariant("I3")
+async def test_what_needs_two_streams_waits_for_both_and_keeps_its_place() -> None:
+    gathering = Gathering(2)
+    put(gathering, "w:a", "w:b", "w:x")
+    of_a, of_b = gathering.take(), gathering.take()
+    assert (taken(of_a), taken(of_b)) == (["a", "b"], ["x"])
+    put_together(gathering, "w:c", "w:a")
+    put(gathering, "w:c")
+    put_together(gathering, "w:x", "w:c")
+    assert gathering.take() == []
+    gathering.release(of_a)
+    assert gathering.take() == []
+    gathering.release(of_b)
+    assert [*taken(gathering.take()), *taken(gathering.take())] == ["c", "c"]
+
+
+async def test_streams_that_nothing_holds_together_any_more_part_again() -> None:
+    gathering = Gathering(2)
+    put_together(gathering, "w:a", "w:b")
+    gathering.release(gathering.take())
+    put(gathering, "w:a", "w:b")
+    assert (taken(gathering.take()), taken(gathering.take())) == (["a"], ["b"])
 
 
 async def test_a_committer_leaves_its_share_to_the_others() -> None:
