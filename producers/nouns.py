@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from producers import workers
+from producers import leases, runs, workers
 from producers.eventlog.commands import Decider
 
-DECIDERS: Final[tuple[Decider[Any, Any], ...]] = (workers.DECIDER,)
+DECIDERS: Final[tuple[Decider[Any, Any], ...]] = (workers.DECIDER, runs.DECIDER, leases.DECIDER)

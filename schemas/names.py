@@ -63,6 +63,27 @@ def worker_id_of(stream: str) -> str:
     return stream.rsplit("/", 1)[1]
 
 
+def run_stream(run_id: str) -> str:
+    return f"{RUN}/{run_id}"
+
+
+def ownership_stream(run_id: str) -> str:
+    return f"{OWNERSHIP}/{run_id}"
+
+
+def inbox_stream(run_id: str) -> str:
+    return f"{INBOX}/{run_id}"
+
+
+def lease_stream(run_id: str) -> str:
+    return f"{LEASE}/{run_id}"
+
+
+def run_id_of(stream: str) -> str:
+    """Of a run's own stream, its ownership, inbox or lease."""
+    return stream.split("/", 1)[1]
+
+
 def kafka_key(stream: str) -> bytes:
     """The stream's name without its kind: what a topic of one kind is partitioned by (DESIGN §5)."""
     return stream.split("/", 1)[1].encode()

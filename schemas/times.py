@@ -13,6 +13,11 @@ def iso6(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
+def iso0(moment: datetime) -> str:
+    """ISO-8601 UTC with whole seconds and `Z`, as runs tell them (runtime §0.3)."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def iso_offset(moment: datetime) -> str:
     """Second precision with a numeric offset (`iso-off`, edge §1.3)."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")
