@@ -2,7 +2,13 @@
 
 from typing import Any, Final
 
-from producers import leases, runs, workers
+from producers import inbox, leases, ownership, runs, workers
 from producers.eventlog.commands import Decider
 
-DECIDERS: Final[tuple[Decider[Any, Any], ...]] = (workers.DECIDER, runs.DECIDER, leases.DECIDER)
+DECIDERS: Final[tuple[Decider[Any, Any], ...]] = (
+    workers.DECIDER,
+    ownership.DECIDER,
+    inbox.DECIDER,
+    runs.DECIDER,
+    leases.DECIDER,
+)

@@ -82,7 +82,8 @@ async def _erased_in_log(pool: "Pool", owner: str) -> Erased:
 
 
 async def _until_projected(pool: "Pool", owner: str, erased: Erased) -> None:
-    waiting = {names.worker_id_of(stream): seq for stream, seq in erased.told.items()}
+    workers = {stream: seq for stream, seq in erased.told.items() if stream.startswith(f"{names.WORKER}/")}
+    waiting = {names.worker_id_of(stream): seq for stream, seq in workers.items()}
     while waiting:
         for worker_id, projection in (await projections(pool, owner, waiting)).items():
             if projection.last_runtime_seq >= waiting[worker_id]:

@@ -1,0 +1,85 @@
+"""Ownership of runs: whose a run is, of which thread, and from where on its events are kept (runtime §1.1, DEC-2)."""
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from producers.chain import Link
+from producers.errors import Conflict, Forbidden, NotFound
+from producers.eventlog.commands import Decider
+from schemas.events import NewEvent, Recorded
+from schemas.names import OWNERSHIP
+from schemas.runs import RunPruned
+from schemas.runs_generated import RunCreated
+
+LOST_THREAD: Final = "lost"
+
+
+class Ownership(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Owner and thread never change. The anchor is what the run's kept events are chained to (DEC-38)."""
+
+    thread_id: str
+    owner: str
+    created_at: datetime
+    anchor: Link = Link()
+
+
+class CreateRun(msgspec.Struct, frozen=True):
+    """Create, or find what is there already."""
+
+    run_id: str
+    thread_id: str
+    owner: str
+
+
+class PruneRun(msgspec.Struct, frozen=True):
+    """Raise the run's floor; `anchor` is the last event that is not kept."""
+
+    anchor: Link
+
+
+Command = CreateRun | PruneRun
+
+
+def decide(ownership: Ownership | None, command: Command, _: datetime) -> list[NewEvent]:
+    match command:
+        case CreateRun() if ownership is None:
+            return [RunCreated(command.run_id, command.thread_id)]
+        case _ if ownership is None:
+            raise NotFound("no such run")
+        case CreateRun():
+            return _found(ownership, command)
+        case PruneRun(anchor=(seq, str(event_hash))) if seq > ownership.anchor.seq:
+            return [RunPruned(seq, event_hash)]
+        case PruneRun():
+            return []
+
+
+def evolve(ownership: Ownership | None, event: Recorded) -> Ownership:
+    if ownership is None:
+        thread_id = event.payload.get("thread_id", LOST_THREAD)
+        return Ownership(thread_id, event.owner, event.recorded_at)
+    anchor = Link(event.payload["through_seq"], event.payload["event_hash"])
+    return msgspec.structs.replace(ownership, anchor=max(ownership.anchor, anchor, key=_seq))
+
+
+def stand_in(seq: int) -> NewEvent:
+    return RunCreated(run_id="", thread_id=LOST_THREAD) if seq == 1 else RunPruned(through_seq=0, event_hash="")
+
+
+DECIDER: Final[Decider[Ownership, Command]] = Decider(
+    kind=OWNERSHIP, state=Ownership, state_version=1, decide=decide, evolve=evolve, stand_in=stand_in
+)
+
+
+def _found(ownership: Ownership, command: CreateRun) -> list[NewEvent]:
+    if ownership.owner != command.owner:
+        raise Forbidden("the run belongs to somebody else")
+    if ownership.thread_id != command.thread_id:
+        raise Conflict("the run is of another thread")
+    return []
+
+
+def _seq(link: Link) -> int:
+    return link.seq
