@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from producers.chain import Link
-from producers.errors import Conflict, Forbidden, NotFound
+from producers.errors import Conflict, NotFound
 from producers.eventlog.commands import Decider
 from schemas.events import NewEvent, Recorded
 from schemas.names import OWNERSHIP
@@ -30,7 +30,6 @@ class CreateRun(msgspec.Struct, frozen=True):
 
     run_id: str
     thread_id: str
-    owner: str
 
 
 class PruneRun(msgspec.Struct, frozen=True):
@@ -48,8 +47,10 @@ def decide(ownership: Ownership | None, command: Command, _: datetime) -> list[N
             return [RunCreated(command.run_id, command.thread_id)]
         case _ if ownership is None:
             raise NotFound("no such run")
+        case CreateRun() if ownership.thread_id == command.thread_id:
+            return []
         case CreateRun():
-            return _found(ownership, command)
+            raise Conflict("the run is of another thread")
         case PruneRun(anchor=(seq, str(event_hash))) if seq > ownership.anchor.seq:
             return [RunPruned(seq, event_hash)]
         case PruneRun():
@@ -71,14 +72,6 @@ def stand_in(seq: int) -> NewEvent:
 DECIDER: Final[Decider[Ownership, Command]] = Decider(
     kind=OWNERSHIP, state=Ownership, state_version=1, decide=decide, evolve=evolve, stand_in=stand_in
 )
-
-
-def _found(ownership: Ownership, command: CreateRun) -> list[NewEvent]:
-    if ownership.owner != command.owner:
-        raise Forbidden("the run belongs to somebody else")
-    if ownership.thread_id != command.thread_id:
-        raise Conflict("the run is of another thread")
-    return []
 
 
 def _seq(link: Link) -> int:

@@ -18,7 +18,7 @@ from producers.eventlog.epochs import LostEnd
 from producers.eventlog.reader import Head, LogReader
 from producers.nouns import DECIDERS
 from producers.relay.recovery import Findings, Publication, publication
-from producers.relay.topics import delete_topics, topics_by_kind
+from producers.relay.topics import all_topics, delete_topics
 
 if TYPE_CHECKING:
     import asyncpg
@@ -57,7 +57,7 @@ def recover(data: Data = None, discard: Discard = False, yes: Yes = False) -> No
 
 async def _recover(settings: Settings, *, put_back: bool, ask: bool) -> None:
     relay = relay_settings(settings.values)
-    topics = list(topics_by_kind(relay.topic_prefix).values())
+    topics = all_topics(relay.topic_prefix)
     async with connected(settings) as pool:
         head = await LogReader(pool).head()
         if not head.suspended:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from producers.relay import progress
 from producers.relay.leadership import has_candidates, interregnum
 from producers.relay.settings import RelaySettings
-from producers.relay.topics import delete_topics, topics_by_kind
+from producers.relay.topics import all_topics, delete_topics
 
 if TYPE_CHECKING:
     import asyncpg
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 async def refeed(pool: "asyncpg.Pool[Any]", settings: RelaySettings) -> bool:
     """Delete this log's topics while nobody leads; whether a relay runs that will fill them now."""
     runs = await has_candidates(pool)
-    topics = list(topics_by_kind(settings.topic_prefix).values())
+    topics = all_topics(settings.topic_prefix)
     async with interregnum(settings, pool):
         await progress.forget(pool, topics)
         await delete_topics(settings, topics)
@@ -23,5 +23,5 @@ async def refeed(pool: "asyncpg.Pool[Any]", settings: RelaySettings) -> bool:
 
 async def reached(pool: "asyncpg.Pool[Any]", settings: RelaySettings) -> int:
     """Up to where the relay has written down that all is on Kafka; 0 before it has begun anew."""
-    written = await progress.load(pool, topics_by_kind(settings.topic_prefix).values())
+    written = await progress.load(pool, all_topics(settings.topic_prefix))
     return min((one.position for one in written.values()), default=0)

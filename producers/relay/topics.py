@@ -20,9 +20,14 @@ def topics_by_kind(prefix: str) -> Mapping[str, str]:
     return {kind: f"{prefix}{topic}" for kind, topic in KAFKA_TOPICS.items()}
 
 
+def all_topics(prefix: str) -> list[str]:
+    """Kinds that belong together share one."""
+    return sorted(set(topics_by_kind(prefix).values()))
+
+
 async def ensure_topics(settings: RelaySettings) -> dict[str, int]:
     """Make what is missing; returns each topic's number of partitions, which is fixed for the topic's life."""
-    topics = list(topics_by_kind(settings.topic_prefix).values())
+    topics = all_topics(settings.topic_prefix)
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
     try:
         await admin.start()

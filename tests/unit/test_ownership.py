@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from producers.chain import Link
-from producers.errors import Conflict, Forbidden, NotFound
+from producers.errors import Conflict, NotFound
 from producers.ownership import DECIDER, LOST_THREAD, CreateRun, Ownership, PruneRun, decide, evolve, stand_in
 from schemas import canonical_json, hashing
 from schemas.events import NewEvent, Recorded
@@ -14,7 +14,7 @@ from schemas.runs import RunPruned
 from schemas.runs_generated import RunCreated
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-CREATE = CreateRun("run_demo", "thr_demo", "user:7")
+CREATE = CreateRun("run_demo", "thr_demo")
 CREATED = RunCreated("run_demo", "thr_demo")
 HASH = "ab" * 32
 
@@ -34,16 +34,10 @@ def test_a_run_is_created_once() -> None:
     assert decide(folded(CREATED), CREATE, NOON) == []
 
 
-def test_a_run_of_somebody_else_is_not_found_by_its_id() -> None:
-    """DEC-2."""
-    with pytest.raises(Forbidden):
-        decide(folded(CREATED), CreateRun("run_demo", "thr_demo", "user:8"), NOON)
-
-
 def test_a_run_stays_in_its_thread() -> None:
     """runtime §1.1."""
     with pytest.raises(Conflict):
-        decide(folded(CREATED), CreateRun("run_demo", "thr_other", "user:7"), NOON)
+        decide(folded(CREATED), CreateRun("run_demo", "thr_other"), NOON)
 
 
 def test_pruning_raises_the_floor_and_never_lowers_it() -> None:
