@@ -1,5 +1,6 @@
 """What happens to every HTTP request: its id, the answer to a crash, maintenance and CORS (edge §1.5, runtime §2.1)."""
 
+import asyncio
 import re
 import uuid
 from collections.abc import Callable, Sequence
@@ -13,10 +14,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from edge import metrics
 from edge.responses import failure
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 PROBES = ("/livez", "/readyz", "/metrics")
+_MEASURED = {
+    number: (metrics.REQUESTS.labels(f"{number}xx"), metrics.REQUEST_MS.labels(f"{number}xx")) for number in range(1, 6)
+}
 
 logger = structlog.get_logger()
 
@@ -30,11 +35,35 @@ def middleware(trusted_proxies: Sequence[str], closed: Callable[[], bool]) -> li
     proxies = [Middleware(ProxyHeadersMiddleware, trusted_hosts=list(trusted_proxies))] if trusted_proxies else []
     return [
         *proxies,
+        Middleware(Measured),
         Middleware(RequestIds, new_id=lambda: str(uuid.uuid4())),
         Middleware(CrossOrigin),
         Middleware(CrashAnswers),
         Middleware(Maintenance, closed=closed),
     ]
+
+
+class Measured:
+    """Counts and times what is answered (runtime §9), but the probes: being not ready is no failure of a request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in PROBES:
+            await self.app(scope, receive, send)
+            return
+        clock = asyncio.get_running_loop().time
+        started = clock()
+
+        async def noting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                requests, duration_ms = _MEASURED[message["status"] // 100]
+                requests.inc()
+                duration_ms.observe((clock() - started) * 1000)
+            await send(message)
+
+        await self.app(scope, receive, noting)
 
 
 class RequestIds:

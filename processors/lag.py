@@ -102,8 +102,10 @@ class Watch:
         except (*LOST_CONNECTION, asyncpg.PostgresError) as error:
             self._seen = self._seen._replace(ready=False, reason=f"cannot read Postgres: {error!r}")
         self._looked_at = self._monotonic()
-        metrics.LAG_POSITIONS.labels(self._projector.view.name).set(self._seen.lag_positions)
-        metrics.LAG_SECONDS.labels(self._projector.view.name).set(self._seen.lag_seconds)
+        view, result = self._projector.view.name, "ok" if self._seen.ready else "error"
+        metrics.LAG_POSITIONS.labels(view).set(self._seen.lag_positions)
+        metrics.LAG_SECONDS.labels(view).set(self._seen.lag_seconds)
+        metrics.PROJECTION_LAG.labels(view, result).observe(self._seen.lag_positions)
 
     async def look(self) -> Health:
         """Checkpoints are read first: an event that one of them covers is applied, whatever happens meanwhile."""

@@ -2,7 +2,42 @@
 
 from typing import Final
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
+
+_KHALA: Final = "openagents_runtime_khala_projection_"
+_BUCKETS_MS: Final = (1, 2, 5, 10, 25, 50, 100, 250, 1_000, 5_000, 30_000)
+
+WRITES: Final = Counter(
+    _KHALA + "write_count",
+    "Documents written, batches that brought nothing new, documents and batches that failed.",
+    ["projection", "result"],
+)
+WRITE_MS: Final = Histogram(
+    _KHALA + "write_duration_ms", "From a batch to its commit.", ["projection", "result"], buckets=_BUCKETS_MS
+)
+PROJECTION_LAG: Final = Histogram(
+    _KHALA + "lag_events",
+    "Log positions from the oldest unapplied event, seen once a second.",
+    ["projection", "result"],
+    buckets=(0, 1, 5, 10, 25, 50, 100, 500, 1_000, 10_000, 100_000),
+)
+WRITE_FAILURES: Final = Counter(
+    _KHALA + "write_failure_count",
+    "Documents that an event was refused by, and batches to be tried again.",
+    ["projection", "reason_class"],
+)
+DRIFTS: Final = Counter(
+    _KHALA + "drift_count", "Documents that audits found to differ.", ["projection", "reason_class"]
+)
+REPLAYS: Final = Counter(_KHALA + "replay_count", "Readings of the log for what never arrived.", ["scope", "result"])
+REPLAY_MS: Final = Histogram(
+    _KHALA + "replay_duration_ms", "From its beginning to its last commit.", ["scope", "result"], buckets=_BUCKETS_MS
+)
+PARITY_FAILURES: Final = Counter(
+    "openagents_runtime_parity_failure_count",
+    "Differences that audits found between the log and what was published of it.",
+    ["class", "reason_class", "component", "outcome"],
+)
 
 EVENTS_APPLIED: Final = Counter("oa_projection_events", "Events applied to a view", ["view"])
 BATCHES_FAILED: Final = Counter("oa_projection_failures", "Batches that will be tried again", ["view"])

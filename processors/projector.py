@@ -1,8 +1,11 @@
 """Keeps one view current from batches of deliveries; knows neither Kafka nor Faust (DESIGN §6)."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import structlog
 
 from processors import metrics
@@ -10,9 +13,10 @@ from processors.sources import LogSource
 from readmodels import engine
 from readmodels.engine import Applied, LogBehind, View, quarantine
 from schemas.cancellation import raise_if_cancelled
+from schemas.lost_connections import LOST_CONNECTION
 
 if TYPE_CHECKING:
-    import asyncpg
+    from asyncpg import Pool
 
 LOGGER = structlog.get_logger()
 
@@ -23,7 +27,7 @@ LONGEST_PAUSE_S = 2.0
 class Projector:
     """A view, its checkpoints on one generation of its topic, and the log that fills its holes."""
 
-    def __init__(self, pool: "asyncpg.Pool[Any]", view: View[Any], generation: int, source: LogSource) -> None:
+    def __init__(self, pool: "Pool[Any]", view: View[Any], generation: int, source: LogSource) -> None:
         self.view = view
         self.source = source
         self._pool = pool
@@ -34,17 +38,19 @@ class Projector:
 
         Only LogBehind ends it: then nothing may be projected (DESIGN I2).
         """
-        pause_s = FIRST_PAUSE_S
+        clock = asyncio.get_running_loop().time
+        pause_s, started = FIRST_PAUSE_S, clock()
         while True:
             try:
                 applied = await engine.apply_batch(self._pool, self.view, self._generation, batch, self.source.fill)
-                self._count(applied)
+                self._count(applied, (clock() - started) * 1000)
                 if applied.live or not await self.follow():
                     return
             except LogBehind:
                 raise
-            except Exception:
+            except Exception as error:
                 metrics.BATCHES_FAILED.labels(self.view.name).inc()
+                self._count_failure(_reason_class(error))
                 LOGGER.exception("batch failed, trying again", view=self.view.name, pause_s=pause_s)
                 raise_if_cancelled()
                 await asyncio.sleep(pause_s)
@@ -53,7 +59,8 @@ class Projector:
     async def catch_up(self, partition: int, up_to: int) -> None:
         """Apply from the log what was published and never arrived."""
         LOGGER.warning("catching up from the log", view=self.view.name, partition=partition, up_to=up_to)
-        await engine.catch_up(self._pool, self.view, self._generation, partition, up_to, self.source.fill)
+        with _replayed("partition"):
+            await engine.catch_up(self._pool, self.view, self._generation, partition, up_to, self.source.fill)
 
     async def follow(self) -> bool:
         """Go on with the version that readers see; whether that is another one than before."""
@@ -75,10 +82,14 @@ class Projector:
         """Of the version that `position` was worked out for."""
         await engine.advance(self._pool, view, self._generation, partitions, position)
 
-    def _count(self, applied: Applied) -> None:
+    def _count(self, applied: Applied, took_ms: float) -> None:
+        result = "ok" if applied.documents else "skipped"
         metrics.EVENTS_APPLIED.labels(self.view.name).inc(applied.events)
+        metrics.WRITES.labels(self.view.name, result).inc(applied.documents or 1)
+        metrics.WRITE_MS.labels(self.view.name, result).observe(took_ms)
         for failure in applied.failures:
             metrics.DOCUMENTS_BROKEN.labels(self.view.name).inc()
+            self._count_failure("refused")
             LOGGER.error(
                 "document quarantined",
                 view=self.view.name,
@@ -86,3 +97,27 @@ class Projector:
                 position=failure.position,
                 error=failure.error,
             )
+
+    def _count_failure(self, reason_class: str) -> None:
+        metrics.WRITES.labels(self.view.name, "error").inc()
+        metrics.WRITE_FAILURES.labels(self.view.name, reason_class).inc()
+
+
+def _reason_class(error: Exception) -> str:
+    if isinstance(error, LOST_CONNECTION):
+        return "connection"
+    return "postgres" if isinstance(error, asyncpg.PostgresError) else "other"
+
+
+@contextmanager
+def _replayed(scope: str) -> Iterator[None]:
+    clock = asyncio.get_running_loop().time
+    started, result = clock(), "ok"
+    try:
+        yield
+    except Exception:
+        result = "error"
+        raise
+    finally:
+        metrics.REPLAYS.labels(scope, result).inc()
+        metrics.REPLAY_MS.labels(scope, result).observe((clock() - started) * 1000)

@@ -6,6 +6,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from edge import metrics
 from edge.auth.authentication import require_user
 from edge.auth.services import SyncTokens
 from edge.auth.sync_tokens import InvalidScope, Unavailable, described, granted_scopes, mint, normalised
@@ -35,7 +36,9 @@ async def mint_sync_token(request: Request) -> Response:
     except InvalidScope as error:
         return coded(422, "invalid_scope", str(error))
     except Unavailable as error:
+        metrics.TOKEN_MINTS.labels("sync", "unavailable").inc()
         return coded(503, "sync_token_unavailable", str(error))
+    metrics.TOKEN_MINTS.labels("sync", "minted").inc()
     more = {"org_id": minted.org_id, "scopes": scopes, "kid": tokens.sync.key_id}
     return data(described(tokens.sync, minted) | more)
 
@@ -52,7 +55,9 @@ async def mint_khala_token(request: Request) -> Response:
     try:
         minted = mint(tokens.khala, user.id, scopes, tokens.clock(), jti, more)
     except Unavailable as error:
+        metrics.TOKEN_MINTS.labels("khala", "unavailable").inc()
         return coded(503, "khala_token_unavailable", str(error))
+    metrics.TOKEN_MINTS.labels("khala", "minted").inc()
     answer = {"scope": scope, "workspace_id": body.workspace_id, "role": body.role}
     return data(described(tokens.khala, minted) | answer)
 

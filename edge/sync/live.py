@@ -111,13 +111,13 @@ class LiveSync:
         socket.on_pong = session.pong
         metrics.CONNECTIONS.labels("open", "ok").inc()
         self._sessions.add(session)
-        metrics.ACTIVE.set(len(self._sessions))
+        metrics.ACTIVE.labels("open", "ok").set(len(self._sessions))
         try:
             await self._run(session, websocket)
         finally:
             socket.on_pong = None
             self._sessions.discard(session)
-            metrics.ACTIVE.set(len(self._sessions))
+            metrics.ACTIVE.labels("open", "ok").set(len(self._sessions))
 
     async def _run(self, session: Session, websocket: WebSocket) -> None:
         """The supervised border of a socket: whatever goes wrong ends this socket only, and its client resumes."""

@@ -7,7 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram
 _PREFIX: Final = "openagents_runtime_sync_"
 
 CONNECTIONS: Final = Counter(_PREFIX + "socket_connection_count", "Sockets by what happened.", ["action", "status"])
-ACTIVE: Final = Gauge(_PREFIX + "socket_connection_active", "Open sockets.")
+ACTIVE: Final = Gauge(_PREFIX + "socket_connection_active", "Open sockets.", ["action", "status"])
 HEARTBEATS: Final = Counter(_PREFIX + "socket_heartbeat_count", "Heartbeats with a ping.", ["status"])
 RECONNECTS: Final = Counter(
     _PREFIX + "socket_reconnect_count", "Subscribed topics with a cursor: resumed, stale, beyond_head.", ["status"]

@@ -1,6 +1,7 @@
 """Goes through a range of the log page by page: each page one look at Postgres, then at the topics, then judged."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,14 @@ FOLDS = 50_000
 """How many events of whole streams an audit of recent positions reads at most; longer streams are looked at lightly."""
 
 
+class Part(msgspec.Struct, frozen=True):
+    """What differences were found in: the log, a kind's topic, a view's documents, a topic's journal."""
+
+    component: str
+    name: str
+    differences: int
+
+
 class Report(msgspec.Struct, frozen=True):
     """What was found in `(after, up_to]`; `behind` positions are not on Kafka or not projected yet, and no difference.
 
@@ -44,6 +53,7 @@ class Report(msgspec.Struct, frozen=True):
     unfolded: int
     differences: int
     first: list[str]
+    parts: list[Part] = []
 
 
 @dataclass
@@ -60,10 +70,12 @@ class Tally:
     unfolded: int = 0
     differences: int = 0
     first: list[str] = field(default_factory=list)
+    parts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def add(self, found: Iterable[str]) -> None:
+    def add(self, component: str, name: str, found: Iterable[str]) -> None:
         for difference in found:
             self.differences += 1
+            self.parts[component, name] += 1
             if len(self.first) < SHOWN:
                 self.first.append(difference)
 
@@ -88,6 +100,7 @@ class Tally:
             self.unfolded,
             self.differences,
             self.first,
+            [Part(*of, count) for of, count in self.parts.items()],
         )
 
 
@@ -203,15 +216,17 @@ class Audit:
         return {topic: await seen.journal(topic, after) for topic in topics}
 
     async def _judge(self, page: Page, topics: Mapping[str, "_Topic"], tally: Tally) -> None:
-        tally.add(differences.log_differences(page.after, page.up_to, page.events, page.epochs))
-        tally.add(self._stream_differences(page))
-        tally.add(self._document_differences(page))
+        tally.add("log", "", differences.log_differences(page.after, page.up_to, page.events, page.epochs))
+        tally.add("log", "", self._stream_differences(page))
+        for noun in self._nouns.values():
+            tally.add("documents", noun.view.name, self._document_differences(page, noun))
         for topic, journal in page.journal.items():
-            tally.add(differences.journal_differences(topic, journal))
+            tally.add("journal", topic, differences.journal_differences(topic, journal))
         for kind, topic_records in topics.items():
             read = await topic_records.through(page)
             tally.records += sum(map(len, read.values()))
-            tally.add(topic_records.differences(read, [event for event in page.events if event.kind == kind]))
+            differing = topic_records.differences(read, [event for event in page.events if event.kind == kind])
+            tally.add("topic", kind, differing)
         tally.events += len(page.events)
         tally.documents += len(page.documents)
         tally.up_to = page.up_to
@@ -223,8 +238,8 @@ class Audit:
             if noun and row.stream in page.told:
                 yield from differences.state_differences(noun, row, page.told[row.stream])
 
-    def _document_differences(self, page: Page) -> Iterator[str]:
-        for stream, (noun, row) in page.documents.items():
+    def _document_differences(self, page: Page, noun: Noun) -> Iterator[str]:
+        for stream, row in [(stream, row) for stream, (of, row) in page.documents.items() if of is noun]:
             if stream in page.told:
                 yield from differences.document_differences(noun.view, row, page.told[stream])
             else:

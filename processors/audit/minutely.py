@@ -9,7 +9,7 @@ import structlog
 
 from processors import metrics
 from processors.audit import last
-from processors.audit.audit import FOLDS, Audit
+from processors.audit.audit import FOLDS, Audit, Report
 from schemas.cancellation import raise_if_cancelled
 
 if TYPE_CHECKING:
@@ -38,9 +38,20 @@ async def look(pool: "Pool[Any]", audit: Audit, period: timedelta) -> None:
     if after is not None:
         report = await audit.run(after, FOLDS)
         await last.record(pool, report)
+        _count(report)
         if report.differences:
             LOGGER.error("audit found differences", **msgspec.structs.asdict(report))
     if found := await last.last(pool):
         metrics.AUDIT_POSITION.set(found.position)
         metrics.AUDIT_DIFFERENCES.set(found.differences)
         metrics.AUDIT_AGREED.set(found.agreed_at.timestamp() if found.agreed_at else 0)
+
+
+def _count(report: Report) -> None:
+    """Documents that differ are drift; what differs in topics and journal was published otherwise than written."""
+    for part in report.parts:
+        if part.component == "documents":
+            metrics.DRIFTS.labels(part.name, "audit").inc(part.differences)
+        else:
+            failures = metrics.PARITY_FAILURES.labels("sync_dual_publish", "audit", part.component, "different")
+            failures.inc(part.differences)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from producers import metrics
 from schemas import canonical_json, sql_files
 from schemas.events import Recorded
 
@@ -80,7 +81,9 @@ class LogReader:
     async def head(self) -> Head:
         row = await self._pool.fetchrow(_SQL["head"])
         assert row is not None, "log_head has one row"
-        return Head(*row)
+        head = Head(*row)
+        metrics.LOG_SUSPENDED.set(bool(head.suspended))
+        return head
 
     async def floor(self, owner: str, kind: str, horizon: datetime) -> int:
         """Position of the owner's newest event older than the minute of `horizon`; 0 if none (sync §15.3, SD-2).

@@ -385,13 +385,26 @@ async def test_the_audit_of_every_minute_goes_on_from_the_last_and_keeps_what_it
     assert _metrics() == (await settled.head(), 0), "position 7 lies below what is new"
     await settled.grow(4)
     await pool.execute("update journal set payload_hash = '' where watermark = (select max(watermark) from journal)")
+    before = _counted()
     await minutely.look(pool, work, ALWAYS)
     assert _metrics() == (await settled.head(), 1)
+    assert _counted() == (before[0], before[1] + 1)
     await settled.grow(4)
     await minutely.look(pool, work, ALWAYS)
     assert _metrics() == (await settled.head(), 1), "found, and not seen gone"
     assert "is not what its hash says" in (await known(pool)).first[0]
     assert REGISTRY.get_sample_value("oa_audit_last_success_timestamp_seconds") != agreed
+
+
+async def test_a_document_that_differs_counts_as_drift_of_its_view(settled: Stack) -> None:
+    """runtime §9."""
+    await minutely.look(settled.pool, settled.audit(), NEVER)
+    await settled.grow(4)
+    table = SUMMARIES.table
+    await settled.pool.execute(f"update {table} set doc_version = 1 where last_position = $1", await settled.head())
+    before = _counted()
+    await minutely.look(settled.pool, settled.audit(), ALWAYS)
+    assert _counted() == (before[0] + 1, before[1])
 
 
 async def test_differences_are_gone_when_an_audit_that_began_as_early_finds_none(settled: Stack) -> None:
@@ -430,6 +443,17 @@ def _metrics() -> tuple[float | None, float | None]:
     return (
         REGISTRY.get_sample_value("oa_audit_last_position"),
         REGISTRY.get_sample_value("oa_audit_differences"),
+    )
+
+
+def _counted() -> tuple[float, float]:
+    """Drift of the summaries, and what the journal says otherwise than was written."""
+    prefix = "openagents_runtime_"
+    drift = {"projection": SUMMARIES.name, "reason_class": "audit"}
+    parity = {"class": "sync_dual_publish", "reason_class": "audit", "component": "journal", "outcome": "different"}
+    return (
+        REGISTRY.get_sample_value(f"{prefix}khala_projection_drift_count_total", drift) or 0.0,
+        REGISTRY.get_sample_value(f"{prefix}parity_failure_count_total", parity) or 0.0,
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from processors.audit import differences
-from processors.audit.audit import SHOWN, Tally
+from processors.audit.audit import SHOWN, Part, Tally
 from processors.audit.differences import PartitionChain
 from processors.audit.evidence import DocumentRow, Journal, JournalFault, Noun, StreamRow
 from processors.audit.histories import Told
@@ -272,8 +272,15 @@ def test_each_fault_of_the_journal_is_named(fault: JournalFault, told: list[str]
 
 def test_all_differences_are_counted_and_the_first_are_kept() -> None:
     tally = Tally(0, 0, 10, None)
-    tally.add(str(number) for number in range(3 * SHOWN))
+    tally.add("log", "", (str(number) for number in range(3 * SHOWN)))
     assert (tally.report().differences, tally.report().first) == (3 * SHOWN, [str(number) for number in range(SHOWN)])
+
+
+def test_differences_are_told_by_what_they_were_found_in() -> None:
+    tally = Tally(0, 0, 10, None)
+    for component, name, found in [("journal", "t", ["a"]), ("log", "", []), ("journal", "t", ["b"])]:
+        tally.add(component, name, found)
+    assert tally.report().parts == [Part("journal", "t", 2)]
 
 
 def test_streams_are_folded_while_the_audit_can_afford_it() -> None:

@@ -1,0 +1,196 @@
+"""What is counted when something happens (runtime §9)."""
+
+import dataclasses
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any
+
+import asyncpg
+import pytest
+from prometheus_client import REGISTRY
+
+from ops.stack.postgres import Postgres
+from processors.lag import Watch
+from processors.projector import Projector
+from processors.sources import LogSource
+from producers.eventlog.reader import LogReader
+from readmodels.workers import SUMMARIES
+from schemas import names
+from schemas.events import Recorded
+from tests import services
+from tests.nodes import SETTINGS, Node, node
+from tests.quarantined import FAULTY, POISON
+from tests.worker_events import NOON, STARTED, Log, commit, delivered, heartbeat
+
+Pool = asyncpg.Pool
+RUNTIME = "openagents_runtime_"
+KHALA = f"{RUNTIME}khala_projection_"
+VIEW = SUMMARIES.name
+
+
+def sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def grown(name: str, **labels: str) -> Callable[[], float]:
+    """By how much it has grown since."""
+    before = sample(name, **labels)
+    return lambda: sample(name, **labels) - before
+
+
+@pytest.fixture
+def database(postgres_server: Postgres) -> Iterator[str]:
+    """A log of one's own for each test."""
+    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
+        yield dsn
+
+
+@pytest.fixture
+async def here(pool: "Pool[Any]") -> AsyncIterator[Node]:
+    async with node(pool) as running:
+        yield running
+
+
+@pytest.fixture
+def log() -> Log:
+    log = Log()
+    for number in range(5):
+        log.append(f"w{number}", STARTED)
+    return log
+
+
+class FailingOnce(LogSource):
+    """The log, which does not answer the first time."""
+
+    error: Exception | None = None
+
+    async def fill(self, partition: int, after: int, up_to: int) -> list[Recorded]:
+        if error := self.error:
+            self.error = None
+            raise error
+        return await super().fill(partition, after, up_to)
+
+
+def projector(pool: "Pool[Any]") -> tuple[Projector, FailingOnce]:
+    source = FailingOnce(LogReader(pool), names.WORKER, 6)
+    return Projector(pool, SUMMARIES, 1, source), source
+
+
+def only_last(events: Sequence[Recorded]) -> dict[int, Any]:
+    """The last event's delivery; those before it are holes."""
+    return {partition: some[-1:] for partition, some in delivered(events).items() if some[-1].event is events[-1]}
+
+
+async def test_requests_are_counted_and_timed_by_the_class_of_their_status(here: Node) -> None:
+    """runtime §9; a probe is no request of anybody's."""
+    fine = grown(f"{RUNTIME}http_request_count_total", status_class="2xx")
+    refused = grown(f"{RUNTIME}http_request_count_total", status_class="4xx")
+    timed = grown(f"{RUNTIME}http_request_duration_ms_count", status_class="4xx")
+    assert (await here.ada.public("GET", "/me")).status_code == 200
+    assert (await here.ada.public("GET", "/nowhere")).status_code == 404
+    assert (await here.http.get("/internal/v1/health")).status_code == 401
+    assert (await here.http.get("/livez")).status_code == 200
+    assert (fine(), refused(), timed()) == (1, 2, 2)
+
+
+async def test_queries_and_waits_for_a_connection_are_timed(pool: "Pool[Any]") -> None:
+    """runtime §9; also the feature test of the pool's private surface."""
+    queries, waits = grown(f"{RUNTIME}db_query_duration_ms_count"), grown(f"{RUNTIME}db_pool_wait_ms_count")
+    assert await pool.fetchval("select 1") == 1
+    async with pool.acquire() as connection:
+        await connection.fetchval("select 1")
+        assert sample(f"{RUNTIME}db_pool_connections", state="open") == pool.get_size()
+        assert sample(f"{RUNTIME}db_pool_connections", state="idle") == pool.get_idle_size() < pool.get_size()
+    await services.eventually(lambda: queries() == 2)
+    assert waits() == 2
+
+
+async def test_minted_tokens_are_told_from_those_that_cannot_be(pool: "Pool[Any]", here: Node) -> None:
+    """runtime §9, TokenMintFailureRatioHigh."""
+    minted = grown("oa_token_mints_total", token="sync", outcome="minted")
+    unavailable = grown("oa_token_mints_total", token="khala", outcome="unavailable")
+    assert (await here.ada.public("POST", "/sync/token")).status_code == 200
+    assert (await here.ada.public("POST", "/sync/token", json={"scopes": ["nonsense"]})).status_code == 422
+    auth = dataclasses.replace(
+        SETTINGS.auth, khala_token=dataclasses.replace(SETTINGS.auth.khala_token, signing_key="")
+    )
+    async with node(pool, dataclasses.replace(SETTINGS, auth=auth)) as keyless:
+        assert (await keyless.ada.public("POST", "/khala/token")).status_code == 503
+    assert (minted(), unavailable()) == (1, 1)
+
+
+async def test_a_suspended_log_is_told(pool: "Pool[Any]") -> None:
+    reader = LogReader(pool)
+    await reader.head()
+    assert sample("oa_log_suspended") == 0
+    await pool.execute("update log_head set suspended = 'restored'")
+    await reader.head()
+    assert sample("oa_log_suspended") == 1
+
+
+async def test_documents_written_are_counted_and_batches_that_bring_nothing(pool: "Pool[Any]", log: Log) -> None:
+    """runtime §9."""
+    await commit(pool, log.events)
+    written, skipped = (grown(f"{KHALA}write_count_total", projection=VIEW, result=how) for how in ("ok", "skipped"))
+    timed = grown(f"{KHALA}write_duration_ms_count", projection=VIEW, result="ok")
+    work, _ = projector(pool)
+    for _ in range(2):
+        await work.apply(delivered(log.events))
+    assert (written(), skipped(), timed()) == (5, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason_class"),
+    [
+        (ConnectionResetError(), "connection"),
+        (asyncpg.DeadlockDetectedError(), "postgres"),
+        (ValueError(), "other"),
+    ],
+)
+async def test_a_batch_that_fails_counts_by_its_reason_and_is_tried_again(
+    pool: "Pool[Any]", log: Log, error: Exception, reason_class: str
+) -> None:
+    """runtime §9."""
+    await commit(pool, log.events)
+    failed = grown(f"{KHALA}write_failure_count_total", projection=VIEW, reason_class=reason_class)
+    in_all, written = (grown(f"{KHALA}write_count_total", projection=VIEW, result=how) for how in ("error", "ok"))
+    work, source = projector(pool)
+    source.error = error
+    log.append("w4", heartbeat())
+    await commit(pool, log.events[5:])
+    await work.apply(only_last(log.events))
+    assert (failed(), in_all(), written()) == (1, 1, 1)
+
+
+async def test_a_document_that_an_event_cannot_be_applied_to_counts_as_refused(pool: "Pool[Any]", log: Log) -> None:
+    """runtime §9, ProjectionWriteFailureRatioHigh."""
+    log.append("w0", POISON)
+    await commit(pool, log.events)
+    refused = grown(f"{KHALA}write_failure_count_total", projection=VIEW, reason_class="refused")
+    in_all = grown(f"{KHALA}write_count_total", projection=VIEW, result="error")
+    await Projector(pool, FAULTY, 1, projector(pool)[1]).apply(delivered(log.events))
+    assert (refused(), in_all()) == (1, 1)
+
+
+async def test_lag_is_observed_at_each_look(pool: "Pool[Any]", log: Log) -> None:
+    """runtime §9, ProjectionLagP95High: positions from the oldest unapplied event."""
+    await commit(pool, log.events)
+    looks = grown(f"{KHALA}lag_events_count", projection=VIEW, result="ok")
+    events = grown(f"{KHALA}lag_events_sum", projection=VIEW, result="ok")
+    watch = Watch(pool, projector(pool)[0], partitions=6, topic="oa.workers", clock=lambda: NOON)
+    await watch.refresh()
+    assert (looks(), events()) == (1, 5)
+
+
+async def test_reading_the_log_for_what_never_arrived_is_counted(pool: "Pool[Any]", log: Log) -> None:
+    """runtime §9, ProjectionReplayFailures."""
+    await commit(pool, log.events)
+    fine, failed = (grown(f"{KHALA}replay_count_total", scope="partition", result=how) for how in ("ok", "error"))
+    timed = grown(f"{KHALA}replay_duration_ms_count", scope="partition", result="ok")
+    work, source = projector(pool)
+    partition = next(iter(delivered(log.events)))
+    source.error = ConnectionResetError()
+    with pytest.raises(ConnectionResetError):
+        await work.catch_up(partition, 5)
+    await work.catch_up(partition, 5)
+    assert (fine(), failed(), timed()) == (1, 1, 1)
