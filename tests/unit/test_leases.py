@@ -45,7 +45,8 @@ def test_the_owner_renews() -> None:
     [told] = decide(lease(HELD_BY_A), Acquire("a", 9), NOON + timedelta(seconds=20))
     assert told == LeaseAcquired("renewed", "a", "2026-02-20T12:00:50.000000Z", 5)
     holder = lease(HELD_BY_A, told).holder
-    assert holder is not None and holder.heartbeat_at == NOON + timedelta(seconds=2)
+    assert holder is not None
+    assert holder.heartbeat_at == NOON + timedelta(seconds=2)
 
 
 def test_somebody_else_is_refused_until_it_expires() -> None:
