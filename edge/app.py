@@ -25,6 +25,7 @@ from edge.auth.services import AuthSettings, Sweeper, auth_services
 from edge.auth.sync_claims import Profile, verify
 from edge.event_stream import EventStreams
 from edge.health import EdgeHealth
+from edge.internal import deliveries
 from edge.internal import health as signed_health
 from edge.internal import workers as signed_workers
 from edge.internal.health import Release
@@ -55,7 +56,9 @@ from schemas.registry import published
 
 _RETRY_S = 0.5
 _LOGGER = structlog.get_logger()
-_ROUTED = (signed_workers, public_workers, health, sign_in, tokens, me, sync_tokens, signed_health, registry)
+_ROUTED = (
+    *(signed_workers, public_workers, deliveries, health, sign_in, tokens, me, sync_tokens, signed_health, registry),
+)
 """Busy ones first: a request is compared with one route after the other."""
 _JOURNAL_TOPICS = [topic for topic in names.SYNC_TOPICS if topic != names.WORKER_EVENTS]
 
@@ -138,6 +141,7 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
         Workers(
             *(log, streams, functools.partial(projections, pool)), Answers(reader, tail, clock), settings.workers, clock
         ),
+        log,
         EventStreams(reader, tail, streams),
         EdgeHealth(log, reader, tail, journal_reader, journal_tail),
         Release(settings.release),

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from producers import inbox, leases, ownership, runs, workers
+from producers import deliveries, inbox, leases, ownership, runs, workers
 from producers.eventlog.commands import Decider
 
 DECIDERS: Final[tuple[Decider[Any, Any], ...]] = (
@@ -11,4 +11,5 @@ DECIDERS: Final[tuple[Decider[Any, Any], ...]] = (
     inbox.DECIDER,
     runs.DECIDER,
     leases.DECIDER,
+    deliveries.DECIDER,
 )

@@ -84,6 +84,10 @@ def run_id_of(stream: str) -> str:
     return stream.split("/", 1)[1]
 
 
+def delivery_stream(event_id: str) -> str:
+    return f"{DELIVERY}/{event_id}"
+
+
 def kafka_key(stream: str) -> bytes:
     """The stream's name without its kind: what a topic of one kind is partitioned by (DESIGN §5)."""
     return stream.split("/", 1)[1].encode()

@@ -73,7 +73,10 @@ def batch(*items: dict[str, Any]) -> dict[str, Any]:
     return {"events": [{"event_id": f"e{n}", "event_type": "worker.event"} | item for n, item in enumerate(items)]}
 
 
+NEW = "{new}"
+"""In a body: an id that is given once."""
 LONG = "x" * 121
+DELIVERED = {"event_id": "ev", "provider": "resend", "delivery_state": "delivered"}
 HANDSHAKE = {"source": "autopilot-ios", "method": "ios/handshake", "handshake_id": "h", "occurred_at": "2026-02-25"}
 CLAIM = {"request_id": "r", "claim_id": "c", "daemon_id": "d"}
 OTHER_CLAIM = {"message_id": "m", "seq": 1, "claim_id": "other", "daemon_id": "d"}
@@ -144,6 +147,27 @@ KHALA_TOKEN = Expected(
     faults=(
         refused({"scope": [5]}, "scope.0"),
         refused({"workspace_id": LONG, "role": "king"}, "workspace_id", "role"),
+    ),
+)
+DELIVERY = Expected(
+    Access.SIGNED,
+    202,
+    {
+        "event_id": NEW, "provider": "resend", "delivery_state": "bounced", "payload": {}, "message_id": "m",
+        "integration_id": "i", "recipient": "ada@lane.test", "occurred_at": "2026-02-25T06:13:20Z", "reason": "r",
+    },
+    needed=("event_id", "provider", "delivery_state"),
+    faults=(
+        refused({**DELIVERED, "event_id": "e"}),
+        refused({**DELIVERED, "event_id": "e" * 257}),
+        refused({**DELIVERED, "event_id": "e\x00e"}),
+        refused({**DELIVERED, "provider": "r"}),
+        refused({**DELIVERED, "provider": "r" * 65}),
+        refused({**DELIVERED, "delivery_state": "opened"}),
+        refused({**DELIVERED, "payload": "x"}),
+        refused({**DELIVERED, "message_id": "m" * 256}),
+        refused({**DELIVERED, "occurred_at": "soon"}),
+        Fault("too large", 413, {**DELIVERED, "payload": {"text": "x" * 530_000}}),
     ),
 )
 
@@ -274,6 +298,7 @@ ROUTES: Final = {
     **worker_routes("/api/runtime/codex/workers", Access.USER, ""),
     **worker_routes("/internal/v1/codex/workers", Access.SIGNED, "/snapshot"),
     "GET /internal/v1/health": Expected(Access.SIGNED, 200),
+    "POST /internal/v1/comms/delivery-events": DELIVERY,
     **registry_routes("/registry"),
     "SOCKET /sync/socket/websocket": Expected(Access.SOCKET, 400, without_postgres=400),
     "SOCKET /socket/websocket": Expected(Access.SOCKET, 400, without_postgres=400),
