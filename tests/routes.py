@@ -153,8 +153,15 @@ DELIVERY = Expected(
     Access.SIGNED,
     202,
     {
-        "event_id": NEW, "provider": "resend", "delivery_state": "bounced", "payload": {}, "message_id": "m",
-        "integration_id": "i", "recipient": "ada@lane.test", "occurred_at": "2026-02-25T06:13:20Z", "reason": "r",
+        "event_id": NEW,
+        "provider": "resend",
+        "delivery_state": "bounced",
+        "payload": {},
+        "message_id": "m",
+        "integration_id": "i",
+        "recipient": "ada@lane.test",
+        "occurred_at": "2026-02-25T06:13:20Z",
+        "reason": "r",
     },
     needed=("event_id", "provider", "delivery_state"),
     faults=(

@@ -80,6 +80,7 @@ async def test_authentication_comes_before_the_body(pool: asyncpg.Pool) -> None:
 
 
 async def test_one_of_many_concurrent_replays_is_executed(pool: asyncpg.Pool) -> None:
+    """Runtime §1.10, §2.2."""
     async with account_client(pool) as one, account_client(pool) as two:
         calls = [call(client, signature(f"f-{number % 5}")) for number in range(40) for client in (one, two)]
         answers = await asyncio.gather(*calls)
@@ -88,6 +89,7 @@ async def test_one_of_many_concurrent_replays_is_executed(pool: asyncpg.Pool) ->
 
 
 async def test_a_nonce_is_remembered_until_its_token_expires(pool: asyncpg.Pool) -> None:
+    """DEC-4."""
     clock = Clock()
     nonces = Nonces(pool, clock)
     long_nonce = "n" * 100_000 + "\x00"

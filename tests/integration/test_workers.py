@@ -241,7 +241,7 @@ async def test_a_cursor_below_the_oldest_event_is_stale(here: Node, pool: "async
 
 
 async def test_health_needs_a_token_and_probes_do_not(here: Node) -> None:
-    """DEC-3."""
+    """Runtime §2.5, DEC-3."""
     assert (await here.ada.signed("GET", "/health")).json() == {
         "status": "ok",
         "service": "openagents-runtime",

@@ -1,4 +1,4 @@
-"""Canonical JSON and its hashes against the contracts' vectors (runtime §0.4, sync §14.4)."""
+"""Canonical JSON and its hashes against the contracts' vectors (runtime §0.4, DEC-34; sync §14.4)."""
 
 import json
 from pathlib import Path

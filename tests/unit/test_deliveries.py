@@ -39,7 +39,10 @@ def decided(delivery: Delivery | None, command: Command) -> NewEvent:
 def test_what_was_told_is_recorded_with_the_hash_of_its_payload() -> None:
     """Runtime §2.10: H of the payload (§0.4)."""
     assert decided(None, BOUNCED).body() == {
-        "event_id": "ev-1", "provider": "resend", "delivery_state": "bounced", "payload": {"code": 550},
+        "event_id": "ev-1",
+        "provider": "resend",
+        "delivery_state": "bounced",
+        "payload": {"code": 550},
         "payload_hash": hashing.hex_digest({"code": 550}),
         "message_id": "m-1",
     }

@@ -97,6 +97,7 @@ def test_skew_is_30_seconds_and_lifetime_is_not_limited(iat: int, exp: int) -> N
 
 
 def test_a_configured_maximum_lifetime_is_kept() -> None:
+    """DEC-5."""
     settings = replace(SETTINGS, max_lifetime_s=300)
     assert verify(with_claims(exp=NOW + 300), Context(), settings, NOW)
     with pytest.raises(Unauthenticated, match="300"):
@@ -122,6 +123,7 @@ def test_what_the_token_says_and_the_request_does_not_is_no_mismatch() -> None:
 
 
 def test_a_worker_id_is_checked_when_the_token_has_one() -> None:
+    """DEC-7."""
     token = with_claims(worker_id="w-1")
     assert verify(token, Context(worker_id="w-1"), SETTINGS, NOW)
     with pytest.raises(Denied):
@@ -136,6 +138,7 @@ def test_the_signature_is_judged_before_the_bindings() -> None:
 
 @pytest.mark.parametrize(("body", "hashed", "good"), [(b"{}", b"{}", True), (b"", b"[]", True), (b"{}", b"[]", False)])
 def test_the_body_hash_is_verified_only_when_wanted(body: bytes, hashed: bytes, good: bool) -> None:
+    """DEC-6."""
     context = Context(body=body, body_hash=hashlib.sha256(hashed).hexdigest())
     assert verify(sign(CLAIMS, KEY), context, SETTINGS, NOW)
     strict = replace(SETTINGS, verify_body_hash=True)
