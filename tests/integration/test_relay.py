@@ -174,7 +174,7 @@ async def test_a_leader_whose_connection_is_ended_leads_again(settings: RelaySet
 
 async def test_a_fence_that_is_renewed_loses_nothing(settings: RelaySettings, pool: Pool, topic: str) -> None:
     renewed = sessions_that("renewed")
-    async with running(replace(settings, renew_after_s=0.1), pool) as relay:
+    async with running(replace(settings, renew_after_s=0.5), pool) as relay:
         await until(lambda: is_publishing(relay))
         while sessions_that("renewed") < renewed + 4:
             await commit(pool, 20)
