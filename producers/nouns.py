@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from producers import deliveries, inbox, leases, ownership, runs, workers
+from producers import deliveries, inbox, leases, ownership, policies, runs, workers
 from producers.eventlog.commands import Decider
 
 DECIDERS: Final[tuple[Decider[Any, Any], ...]] = (
@@ -12,4 +12,5 @@ DECIDERS: Final[tuple[Decider[Any, Any], ...]] = (
     runs.DECIDER,
     leases.DECIDER,
     deliveries.DECIDER,
+    policies.DECIDER,
 )

@@ -88,6 +88,14 @@ def delivery_stream(event_id: str) -> str:
     return f"{DELIVERY}/{event_id}"
 
 
+def policy_stream(owner: str, name: str) -> str:
+    return f"{POLICY}/{owner}/{name}"
+
+
+def policy_name_of(stream: str) -> str:
+    return stream.rsplit("/", 1)[1]
+
+
 def kafka_key(stream: str) -> bytes:
     """The stream's name without its kind: what a topic of one kind is partitioned by (DESIGN §5)."""
     return stream.split("/", 1)[1].encode()
