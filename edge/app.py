@@ -53,6 +53,7 @@ from readmodels.workers import projections
 from schemas import names
 from schemas.cancellation import raise_if_cancelled
 from schemas.registry import published
+from schemas.tracing import Spans
 
 _RETRY_S = 0.5
 _LOGGER = structlog.get_logger()
@@ -87,6 +88,7 @@ class Outside:
     mailer: Mailer
     counter: Counter
     clock: Clock = system_clock
+    spans: Spans | None = None
 
 
 class Edge:
@@ -130,10 +132,10 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     tail = LogTail(reader, wakeups.event(names.NOTIFY_LOG), start=head.position)
     heads = {topic: await journal_reader.head(topic) for topic in _JOURNAL_TOPICS}
     journal_tail = JournalTail(journal_reader, wakeups.event(names.NOTIFY_JOURNAL), heads)
-    log, streams = EventLog(pool, clock=clock), StreamReader(pool)
+    log, streams = EventLog(pool, clock=clock, spans=outside.spans), StreamReader(pool)
     histories = {names.WORKER_EVENTS: await epochs.history(pool), **await journal_reader.histories()}
     topics = sources(reader, tail, journal_reader, journal_tail, settings.sync, histories)
-    live = _live(settings, topics, pool, clock)
+    live = _live(settings, topics, outside)
     standing = Standing(reader, head, functools.partial(_end_followers, tail, live))
     parts = auth_services(pool, settings.auth, outside.mailer, outside.counter, clock, random.SystemRandom())
     services = Services(
@@ -149,7 +151,9 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     )
     app = Starlette(
         routes=_routes(settings, live),
-        middleware=middleware(settings.trusted_proxies, lambda: settings.maintenance or bool(standing.suspended)),
+        middleware=middleware(
+            settings.trusted_proxies, lambda: settings.maintenance or bool(standing.suspended), outside.spans
+        ),
         exception_handlers=EXCEPTION_HANDLERS,
     )
     app.router.redirect_slashes = False
@@ -214,13 +218,14 @@ def _routes(settings: EdgeSettings, live: LiveSync) -> list[BaseRoute]:
     return [*(route for module in modules for route in module.routes), *live.routes]
 
 
-def _live(settings: EdgeSettings, topics: Collection[TopicSource], pool: asyncpg.Pool, clock: Clock) -> LiveSync:
+def _live(settings: EdgeSettings, topics: Collection[TopicSource], outside: Outside) -> LiveSync:
     profiles = [Profile.of(settings.auth.sync_token), Profile.of(settings.auth.khala_token)]
     return LiveSync(
         topics,
-        lambda token: verify(token, profiles, unix_seconds(clock)),
-        functools.partial(revoked_owners, pool),
+        lambda token: verify(token, profiles, unix_seconds(outside.clock)),
+        functools.partial(revoked_owners, outside.pool),
         settings.sync,
+        outside.spans,
     )
 
 

@@ -16,6 +16,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from edge import metrics
 from edge.responses import failure
+from edge.tracing import Traced
+from schemas.tracing import Spans
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 PROBES = ("/livez", "/readyz", "/metrics")
@@ -26,17 +28,21 @@ _MEASURED = {
 logger = structlog.get_logger()
 
 
-def middleware(trusted_proxies: Sequence[str], closed: Callable[[], bool]) -> list[Middleware]:
+def middleware(
+    trusted_proxies: Sequence[str], closed: Callable[[], bool], spans: Spans | None = None
+) -> list[Middleware]:
     """For `Starlette(middleware=...)`, outermost first; run uvicorn with `proxy_headers=False`.
 
     `trusted_proxies` are addresses or networks whose forwarded headers are believed (D9); `closed` is the maintenance
-    switch.
+    switch. Without `spans` nothing is traced.
     """
     proxies = [Middleware(ProxyHeadersMiddleware, trusted_hosts=list(trusted_proxies))] if trusted_proxies else []
+    traced = [Middleware(Traced, spans=spans, untraced=PROBES)] if spans else []
     return [
         *proxies,
         Middleware(Measured),
         Middleware(RequestIds, new_id=lambda: str(uuid.uuid4())),
+        *traced,
         Middleware(CrossOrigin),
         Middleware(CrashAnswers),
         Middleware(Maintenance, closed=closed),

@@ -65,6 +65,7 @@ SETTINGS: Final = (
     Setting("OA_REDIS_URL", "", "Redis for rate limits and presence; empty: each process counts for itself"),
     Setting("OA_LOG_LEVEL", "info", "debug, info, warning or error"),
     Setting("OA_LOG_FORMAT", "json", "json or console"),
+    Setting("OTEL_EXPORTER_OTLP_ENDPOINT", "", "collector that traces are sent to (OTLP over HTTP); empty: no traces"),
     Setting("OA_EDGE_HOST", "127.0.0.1", "address the edge listens on"),
     Setting("OA_EDGE_PORT", "8750", "port the edge listens on"),
     Setting("OA_RELAY_HEALTH_PORT", "8755", "loopback port of the relay's /livez, /readyz and /metrics"),
@@ -243,6 +244,10 @@ class Settings:
     @property
     def local_email(self) -> str:
         return self.values.text("OA_LOCAL_EMAIL")
+
+    @property
+    def traces_endpoint(self) -> str | None:
+        return self.values.given("OTEL_EXPORTER_OTLP_ENDPOINT")
 
     @property
     def log(self) -> LogSettings:

@@ -27,6 +27,7 @@ from producers.nouns import DECIDERS
 from readmodels import engine
 from readmodels.engine import LogBehind
 from readmodels.workers import SUMMARIES
+from schemas.tracing import Spans
 
 if TYPE_CHECKING:
     import asyncpg
@@ -57,12 +58,14 @@ class Processors:
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
         deciders: Sequence[Decider[Any, Any]] = DECIDERS,
+        spans: Spans | None = None,
     ) -> None:
         self._settings = settings
         self._pool = pool
         self._clock = clock
         self._monotonic = monotonic
         self._deciders = deciders
+        self._spans = spans
         self._waiting_for = "Postgres and the topic"
         self._watch: Watch | None = None
         self._timers: Timers | None = None
@@ -106,7 +109,7 @@ class Processors:
         topic = self._settings.topic_prefix + view.topic
         partitions = await wait_for_topic(self._settings.brokers, topic)
         source = LogSource(LogReader(self._pool), view.kind, partitions)
-        projector = Projector(self._pool, view, self._settings.generation, source)
+        projector = Projector(self._pool, view, self._settings.generation, source, self._spans)
         inbox = Inbox[workers.Arrival]()
         self._watch = Watch(
             self._pool, projector, partitions=partitions, topic=topic, clock=self._clock, monotonic=self._monotonic

@@ -13,7 +13,9 @@ from processors.sources import LogSource
 from readmodels import engine
 from readmodels.engine import Applied, LogBehind, View, quarantine
 from schemas.cancellation import raise_if_cancelled
+from schemas.events import Recorded
 from schemas.lost_connections import LOST_CONNECTION
+from schemas.tracing import Spans, begin_each, end_all
 
 if TYPE_CHECKING:
     from asyncpg import Pool
@@ -27,11 +29,14 @@ LONGEST_PAUSE_S = 2.0
 class Projector:
     """A view, its checkpoints on one generation of its topic, and the log that fills its holes."""
 
-    def __init__(self, pool: "Pool[Any]", view: View[Any], generation: int, source: LogSource) -> None:
+    def __init__(
+        self, pool: "Pool[Any]", view: View[Any], generation: int, source: LogSource, spans: Spans | None = None
+    ) -> None:
         self.view = view
         self.source = source
         self._pool = pool
         self._generation = generation
+        self._spans = spans
 
     async def apply(self, batch: engine.apply.Batch) -> None:
         """Returns once everything is applied to the live version: a failing batch is tried again, never dropped.
@@ -40,12 +45,13 @@ class Projector:
         """
         clock = asyncio.get_running_loop().time
         pause_s, started = FIRST_PAUSE_S, clock()
+        spans = begin_each(self._spans, "projection.apply", _events(batch), **{"oa.projection": self.view.name})
         while True:
             try:
                 applied = await engine.apply_batch(self._pool, self.view, self._generation, batch, self.source.fill)
                 self._count(applied, (clock() - started) * 1000)
                 if applied.live or not await self.follow():
-                    return
+                    return end_all(spans)
             except LogBehind:
                 raise
             except Exception as error:
@@ -101,6 +107,10 @@ class Projector:
     def _count_failure(self, reason_class: str) -> None:
         metrics.WRITES.labels(self.view.name, "error").inc()
         metrics.WRITE_FAILURES.labels(self.view.name, reason_class).inc()
+
+
+def _events(batch: engine.apply.Batch) -> Iterator[Recorded]:
+    return (delivery.event for some in batch.values() for delivery in some)
 
 
 def _reason_class(error: Exception) -> str:

@@ -15,6 +15,7 @@ LOG_COMMIT_S = Histogram("oa_log_commit_seconds", "From the first to the last by
 TIMERS_DUE = Gauge("oa_timers_due", "Streams whose time has come and that the last look left as they are")
 TIMERS_FIRED = Counter("oa_timers_fired", "Streams that were woken", ["kind"])
 TIMERS_FAILED = Counter("oa_timers_failed", "Attempts to wake a stream that failed; it is tried again later", ["kind"])
+RUN_NOTIFIES = Counter("openagents_runtime_run_events_notify_count", "Commits that woke the readers of runs")
 LOG_SUSPENDED = Gauge("oa_log_suspended", "1 while nobody may go on from the log, as this process saw it last")
 
 _POLICY: Final = "openagents_runtime_policy_decision_"

@@ -20,6 +20,7 @@ from edge.auth.request_token import HEADER, Claims, RequestTokenSettings, sign
 from edge.auth.services import AuthSettings
 from edge.auth.sync_tokens import KhalaTokenSettings, SyncTokenSettings
 from edge.sync.websocket import UVICORN
+from schemas.tracing import Spans
 
 SIGNING_KEY = "signing-key-of-the-tests"
 ISSUER = "http://edge.test"
@@ -71,10 +72,13 @@ def signed_token(key: str = SIGNING_KEY, **claims: Any) -> str:
 
 @asynccontextmanager
 async def node(
-    pool: "asyncpg.Pool[Any]", settings: EdgeSettings = SETTINGS, counter: Counter | None = None
+    pool: "asyncpg.Pool[Any]",
+    settings: EdgeSettings = SETTINGS,
+    counter: Counter | None = None,
+    spans: Spans | None = None,
 ) -> AsyncIterator[Node]:
     mailbox = Mailbox(pool, lambda: datetime.now(UTC))
-    edge = await build(settings, Outside(pool, mailbox, counter or MemoryCounter()))
+    edge = await build(settings, Outside(pool, mailbox, counter or MemoryCounter(), spans=spans))
     config = uvicorn.Config(edge.app, port=0, proxy_headers=False, log_config=None, lifespan="off", **UVICORN)
     server = Server(config, edge.drain)
     tasks = [asyncio.create_task(server.serve()), asyncio.create_task(edge.run())]

@@ -9,6 +9,7 @@ from edge.sync.shared_pages import SharedPages
 from edge.sync.topics import TopicSource
 from edge.sync.updates import Update, live_batches
 from edge.sync.websocket import Outlet, text_frame
+from schemas.tracing import Attributes, Span, Spans, begin, end_all
 
 HELD_ROWS: Final = 1000
 """What is kept for a socket while it replays; with more than that it reads on from the database."""
@@ -59,8 +60,12 @@ class Feed:
     waits for the next flush.
     """
 
-    def __init__(self, source: TopicSource, batch_rows: int, has_news: Callable[["Feed"], None]) -> None:
+    def __init__(
+        self, source: TopicSource, batch_rows: int, has_news: Callable[["Feed"], None], spans: Spans | None
+    ) -> None:
         self.source = source
+        self._spans = spans
+        self._begun: list[Span] = []
         self.pages = SharedPages(source)
         self.position = self.received = source.position
         self._batch_rows = batch_rows
@@ -82,6 +87,8 @@ class Feed:
         self.received = through
         for owner, update in rows:
             self._news.setdefault(owner, []).append(update)
+        if self._spans:
+            self._begun += filter(None, (self._span(update) for _, update in rows))
         if self._news:
             self._has_news(self)
         else:
@@ -92,6 +99,13 @@ class Feed:
         for owner, updates in news.items():
             self._deliver(self._followers.get(owner, ()), updates)
         self.position = self.received
+        begun, self._begun = self._begun, []
+        end_all(begun)
+
+    def _span(self, update: Update) -> Span | None:
+        """From the tail to the sockets' buffers."""
+        attributes: Attributes = {"oa.topic": self.source.topic, "oa.watermark": update.watermark}
+        return begin(self._spans, "sync.frame", update.headers, attributes)
 
     def release(self, follower: Follower) -> None:
         """Go live: send what was held and is new to this socket; the caller has just read up to `held_from`."""
@@ -120,12 +134,16 @@ class Feed:
 class Hub:
     """The feeds of a node, flushed at once when idle and joined over a few milliseconds when busy (STACK §6)."""
 
-    def __init__(self, sources: Iterable[TopicSource], batch_rows: int, flush_gap_s: float) -> None:
+    def __init__(
+        self, sources: Iterable[TopicSource], batch_rows: int, flush_gap_s: float, spans: Spans | None = None
+    ) -> None:
         self._flush_gap_s = flush_gap_s
         self._due: dict[Feed, None] = {}
         self._flush: asyncio.TimerHandle | None = None
         self._not_before = 0.0
-        self.feeds: Mapping[str, Feed] = {source.topic: Feed(source, batch_rows, self._has_news) for source in sources}
+        self.feeds: Mapping[str, Feed] = {
+            source.topic: Feed(source, batch_rows, self._has_news, spans) for source in sources
+        }
 
     def close(self) -> None:
         """Follow the tails no longer."""

@@ -27,6 +27,7 @@ from readmodels.journal_tail import JournalTail
 from schemas import names
 from schemas.cancellation import raise_if_cancelled
 from schemas.history import History
+from schemas.tracing import Spans
 
 Revoked = Callable[[Collection[str]], Awaitable[Collection[str]]]
 """Which of these owners may no longer read."""
@@ -71,9 +72,14 @@ class LiveSync:
     """Every socket of this node; needs running tails, and uvicorn configured by `websocket.UVICORN`."""
 
     def __init__(
-        self, topics: Collection[TopicSource], verify: Verify, revoked: Revoked, settings: SyncSettings
+        self,
+        topics: Collection[TopicSource],
+        verify: Verify,
+        revoked: Revoked,
+        settings: SyncSettings,
+        spans: Spans | None = None,
     ) -> None:
-        self._hub = Hub(topics, settings.replay_batch_rows, settings.flush_gap_s)
+        self._hub = Hub(topics, settings.replay_batch_rows, settings.flush_gap_s, spans)
         self._revoked = revoked
         self._settings = settings
         self._subscription_numbers = itertools.count(1)

@@ -1,7 +1,7 @@
 """Updates: rows of a topic as the socket carries them, each encoded once (sync §13, §14.1)."""
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -16,8 +16,11 @@ BATCH_BYTES: Final = 900_000
 
 
 class Update(NamedTuple):
+    """A row, encoded; `headers` are those of its event, for a topic of the log."""
+
     watermark: int
     encoded: bytes
+    headers: Mapping[str, str] = {}
 
 
 def worker_event_update(event: Recorded) -> Update:
@@ -34,7 +37,8 @@ def worker_event_update(event: Recorded) -> Update:
         "occurred_at": occurred_at,
     }
     doc_key = f"runtime/codex_worker_event:{worker_id}:{event.seq}"
-    return _update(names.WORKER_EVENTS, doc_key, event.seq, payload, wire_digest(payload), event.position)
+    digest = wire_digest(payload)
+    return _update(names.WORKER_EVENTS, doc_key, event.seq, payload, digest, event.position, event.headers)
 
 
 def journal_update(row: JournalRow) -> Update:
@@ -74,11 +78,19 @@ def live_batches(topic: str, updates: Sequence[Update], rows: int, *, through: i
     return [*unfinished, batch(topic, parts[-1], head=through, complete=True)]
 
 
-def _update(topic: str, doc_key: str, doc_version: int, payload: Any, payload_hash: str, watermark: int) -> Update:
+def _update(
+    topic: str,
+    doc_key: str,
+    doc_version: int,
+    payload: Any,
+    payload_hash: str,
+    watermark: int,
+    headers: Mapping[str, str] = {},
+) -> Update:
     encoded = _encoded(topic, doc_key, doc_version, payload, payload_hash, watermark)
     if len(encoded) > BATCH_BYTES:
         encoded = _encoded(topic, doc_key, doc_version, None, payload_hash, watermark)
-    return Update(watermark, encoded)
+    return Update(watermark, encoded, headers)
 
 
 def _encoded(topic: str, doc_key: str, doc_version: int, payload: Any, payload_hash: str, watermark: int) -> bytes:

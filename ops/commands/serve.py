@@ -4,7 +4,8 @@ import asyncio
 import gc
 import importlib
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -12,7 +13,8 @@ import typer
 import uvloop
 
 from ops.commands.options import Data, telling_errors
-from ops.settings import of_this_process
+from ops.settings import Settings, of_this_process
+from schemas.tracing import Spans
 
 _ALLOCATIONS_A_COLLECTION: Final = 10_000
 """Hundreds of requests are under way at once; after Python's 700 allocations most of their objects still live."""
@@ -28,6 +30,18 @@ def register(app: typer.Typer) -> None:
     app.command()(serve)
 
 
+@contextmanager
+def spans_of(settings: Settings, process: Process) -> Iterator[Spans | None]:
+    """What the process tells its spans to: nobody, and nothing is loaded for it, unless an operator named a place."""
+    if endpoint := settings.traces_endpoint:
+        from ops import traces
+
+        with traces.exported(f"oa-{process}", traces.otlp(endpoint)) as spans:
+            yield spans
+    else:
+        yield None
+
+
 def serve(process: Annotated[Process, typer.Argument()], data: Data = None) -> None:
     """Run one of our processes until SIGTERM."""
     with telling_errors():
@@ -38,7 +52,8 @@ def serve(process: Annotated[Process, typer.Argument()], data: Data = None) -> N
         served = importlib.import_module(f"ops.serving.{process}")
         gc.freeze()
         gc.set_threshold(_ALLOCATIONS_A_COLLECTION)
-        uvloop.run(_until_told(served.serve(settings)))
+        with spans_of(settings, process) as spans:
+            uvloop.run(_until_told(served.serve(settings, spans)))
 
 
 async def _until_told(work: Coroutine[Any, Any, None]) -> None:

@@ -21,15 +21,16 @@ from edge.sync.settings import SyncSettings
 from edge.workers import WorkerSettings
 from ops.database import open_pool
 from ops.settings import Settings, Values
+from schemas.tracing import Spans
 
 Tokens = TypeVar("Tokens", bound=SyncTokenSettings)
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, spans: Spans | None) -> None:
     database = settings.database
     told = edge_settings(settings)
     async with await open_pool(database.url, database.pool_size) as pool:
-        await app.serve(told, Outside(pool, _mailer(settings, pool), _counter(settings.values)))
+        await app.serve(told, Outside(pool, _mailer(settings, pool), _counter(settings.values), spans=spans))
 
 
 def _mailer(settings: Settings, pool: "asyncpg.Pool[asyncpg.Record]") -> Mailer:

@@ -7,16 +7,18 @@ from ops.database import open_pool
 from ops.exposure import expose
 from ops.settings import Settings, Values
 from processors.app import Processors, ProcessorSettings
+from schemas.tracing import Spans
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, spans: Spans | None) -> None:
     database = settings.database
     port = settings.values.number("OA_PROCESSORS_HEALTH_PORT", least=1)
     async with (
         await open_pool(database.url, database.pool_size) as pool,
         asyncio.TaskGroup() as tasks,
     ):
-        processors = Processors(processor_settings(settings.values), pool, lambda: datetime.now(UTC))
+        told = processor_settings(settings.values)
+        processors = Processors(told, pool, lambda: datetime.now(UTC), spans=spans)
         tasks.create_task(expose(port, processors.health))
         tasks.create_task(processors.run())
 

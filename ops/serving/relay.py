@@ -6,11 +6,12 @@ from ops.exposure import expose
 from ops.settings import Settings, Values
 from producers.relay import service
 from producers.relay.settings import RelaySettings
+from schemas.tracing import Spans
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, spans: Spans | None) -> None:
     port = settings.values.number("OA_RELAY_HEALTH_PORT", least=1)
-    await service.serve(relay_settings(settings.values), partial(expose, port))
+    await service.serve(relay_settings(settings.values), partial(expose, port), spans)
 
 
 def relay_settings(values: Values) -> RelaySettings:

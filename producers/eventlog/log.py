@@ -32,7 +32,8 @@ from producers.eventlog.recent import Recent
 from schemas import canonical_json, sql_files
 from schemas.cancellation import raise_if_cancelled
 from schemas.lost_connections import LOST_CONNECTION
-from schemas.names import CONTROL_CHARACTERS
+from schemas.names import CONTROL_CHARACTERS, RUN
+from schemas.tracing import Spans, begin
 
 S = TypeVar("S")
 C = TypeVar("C")
@@ -81,9 +82,15 @@ class EventLog:
     """
 
     def __init__(
-        self, pool: asyncpg.Pool, *, committers: int = 2, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        pool: asyncpg.Pool,
+        *,
+        committers: int = 2,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        spans: Spans | None = None,
     ) -> None:
         self._pool = pool
+        self._spans = spans
         self._clock = clock
         self._gathering = Gathering(committers)
         self._heads: Recent[str, StreamHead] = Recent(_CACHED_STREAMS)
@@ -127,7 +134,7 @@ class EventLog:
         parts = (Part(stream, owner, decider),)
         _check_names(parts)
         submission = Submission(parts, alone(decider, stream), items, headers or {}, size, together=False)
-        return await self._gathering.put(submission)
+        return await self._put(submission)
 
     async def execute_together(
         self,
@@ -143,7 +150,15 @@ class EventLog:
         Every stream of `parts` may be read and written; the first one is what the commands are about (ADR 14).
         """
         _check_names(parts)
-        return await self._gathering.put(Submission(tuple(parts), rules, items, headers or {}, size))
+        return await self._put(Submission(tuple(parts), rules, items, headers or {}, size))
+
+    async def _put(self, submission: Submission) -> Sequence[Outcome[Any]]:
+        span = begin(self._spans, "log.append", submission.headers, {"oa.stream": submission.parts[0].stream})
+        try:
+            return await self._gathering.put(submission)
+        finally:
+            if span:
+                span.end()
 
     async def _commit_forever(self) -> None:
         while True:
@@ -210,6 +225,8 @@ class EventLog:
             batch = await (self._commit_locked if lock else self._commit_cached)(connection, submissions)
             self._measure(len(waiting), time.perf_counter() - started)
         self._remember(batch)
+        if any(event.kind == RUN for event in batch.events):
+            metrics.RUN_NOTIFIES.inc()
         _answer(waiting, batch)
 
     async def _commit_cached(self, connection: Connection, submissions: list[Submission]) -> Batch:

@@ -15,6 +15,7 @@ from producers.relay.progress import Acknowledged
 from producers.relay.racing import first_to_end, within
 from producers.relay.settings import RelaySettings
 from schemas.events import Recorded
+from schemas.tracing import Span, Spans, begin_each, end_all
 
 _PAGES_IN_FLIGHT: Final = 4
 _GATHER_S: Final = 0.01
@@ -30,6 +31,7 @@ class _Page(NamedTuple):
     last: dict[TopicPartition, int]
     records: int
     recorded_at: datetime
+    spans: list[Span]
 
 
 class _Pages:
@@ -106,6 +108,7 @@ class Publisher:
         chain: Chain,
         acknowledged: Acknowledged,
         moved: Callable[[int, datetime], None],
+        spans: Spans | None = None,
     ) -> None:
         self._settings = settings
         self._reader = reader
@@ -114,6 +117,7 @@ class Publisher:
         self._chain = chain
         self._acknowledged = acknowledged
         self._moved = moved
+        self._spans = spans
         self._in_flight: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_IN_FLIGHT)
 
     async def run(self, is_over: Callable[[], bool]) -> None:
@@ -142,11 +146,13 @@ class Publisher:
             await asyncio.sleep(_GATHER_S)
 
     async def _send(self, events: list[Recorded]) -> _Page:
+        spans = begin_each(self._spans, "relay.publish", events)
         batches = _Batches(self._producer)
         for record in self._chain.records(events):
             await batches.add(record)
         await batches.send_all()
-        return _Page(events[-1].position, batches.deliveries, self._chain.last, batches.records, events[0].recorded_at)
+        last, written_at = events[-1].position, events[0].recorded_at
+        return _Page(last, batches.deliveries, self._chain.last, batches.records, written_at, spans)
 
     async def _acknowledge(self) -> None:
         while True:
@@ -156,6 +162,7 @@ class Publisher:
             self._acknowledged.advance(page.through, page.last)
             self._moved(page.through, page.recorded_at)
             metrics.RECORDS.inc(page.records)
+            end_all(page.spans)
             self._in_flight.task_done()
 
 

@@ -22,6 +22,7 @@ from producers.relay.settings import RelaySettings
 from schemas.cancellation import raise_if_cancelled
 from schemas.lost_connections import LOST_CONNECTION
 from schemas.names import NOTIFY_LOG
+from schemas.tracing import Spans
 
 _WATCH_S: Final = 1.0
 _PAUSE_FIRST_S: Final = 0.2
@@ -32,19 +33,20 @@ Expose = Callable[[Callable[[], Health]], Coroutine[Any, Any, None]]
 """Answers `/livez`, `/readyz` and `/metrics` from a health function until cancelled."""
 
 
-async def serve(settings: RelaySettings, expose: Expose) -> None:
+async def serve(settings: RelaySettings, expose: Expose, spans: Spans | None = None) -> None:
     """Run the relay process until cancelled; two connections to Postgres."""
     async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=1) as pool:
-        relay = Relay(settings, pool)
+        relay = Relay(settings, pool, spans)
         await first_to_end(relay.run(), expose(relay.health))
 
 
 class Relay:
     """One candidate for leadership; `run` goes on until cancelled, `health` tells how it goes."""
 
-    def __init__(self, settings: RelaySettings, pool: asyncpg.Pool) -> None:
+    def __init__(self, settings: RelaySettings, pool: asyncpg.Pool, spans: Spans | None = None) -> None:
         self._settings = settings
         self._pool = pool
+        self._spans = spans
         self._reader = LogReader(pool)
         self._pulse = Pulse(settings.stuck_after_s, time.monotonic, lambda: datetime.now(UTC))
 
@@ -100,7 +102,7 @@ class Relay:
         async with leadership(self._settings, self._pulse.standby) as connection:
             wakeup = asyncio.Event()
             await connection.add_listener(NOTIFY_LOG, lambda *_: wakeup.set())
-            session = Session(self._settings, self._pool, wakeup, self._pulse, time.monotonic)
+            session = Session(self._settings, self._pool, wakeup, self._pulse, time.monotonic, self._spans)
             try:
                 await session.run(connection)
             except LogBehindPublication as refusal:

@@ -24,6 +24,7 @@ from producers.relay.settings import RelaySettings
 from producers.relay.topics import ensure_topics, topics_by_kind
 from schemas.history import History
 from schemas.kafka_records import origin_of
+from schemas.tracing import Spans
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any]
@@ -39,7 +40,13 @@ class Session:
     """
 
     def __init__(
-        self, settings: RelaySettings, pool: asyncpg.Pool, wakeup: asyncio.Event, pulse: Pulse, clock: Monotonic
+        self,
+        settings: RelaySettings,
+        pool: asyncpg.Pool,
+        wakeup: asyncio.Event,
+        pulse: Pulse,
+        clock: Monotonic,
+        spans: Spans | None = None,
     ) -> None:
         self._settings = settings
         self._pool = pool
@@ -47,6 +54,7 @@ class Session:
         self._wakeup = wakeup
         self._pulse = pulse
         self._clock = clock
+        self._spans = spans
         self._acknowledged: Acknowledged | None = None
 
     async def run(self, connection: "Connection") -> None:
@@ -95,9 +103,8 @@ class Session:
         acknowledged = self._acknowledged = Acknowledged(start, head.epoch)
         renew_at = self._clock() + self._settings.renew_after_s
         async with fenced_producer(self._settings, fence) as producer:
-            publisher = Publisher(
-                self._settings, self._reader, self._wakeup, producer, chain, acknowledged, self._pulse.moved
-            )
+            parts = (self._reader, self._wakeup, producer, chain, acknowledged, self._pulse.moved, self._spans)
+            publisher = Publisher(self._settings, *parts)
             self._pulse.publishing(start.after)
             await first_to_end(
                 publisher.run(lambda: self._clock() > renew_at), _watch_topics(producer.client, list(counts))
