@@ -27,12 +27,14 @@ from edge.event_stream import EventStreams
 from edge.health import EdgeHealth
 from edge.internal import deliveries
 from edge.internal import health as signed_health
+from edge.internal import runs as signed_runs
 from edge.internal import workers as signed_workers
 from edge.internal.health import Release
 from edge.middleware import middleware
 from edge.registry import PublishedSchemas
 from edge.requests import Services
 from edge.responses import DATABASE_ERRORS, EXCEPTION_HANDLERS
+from edge.runs import Runs
 from edge.standing import Standing
 from edge.sync.live import LiveSync, sources
 from edge.sync.settings import SyncSettings
@@ -58,7 +60,8 @@ from schemas.tracing import Spans
 _RETRY_S = 0.5
 _LOGGER = structlog.get_logger()
 _ROUTED = (
-    *(signed_workers, public_workers, deliveries, health, sign_in, tokens, me, sync_tokens, signed_health, registry),
+    *(signed_workers, signed_runs, public_workers, deliveries),
+    *(health, sign_in, tokens, me, sync_tokens, signed_health, registry),
 )
 """Busy ones first: a request is compared with one route after the other."""
 _JOURNAL_TOPICS = [topic for topic in names.SYNC_TOPICS if topic != names.WORKER_EVENTS]
@@ -144,6 +147,7 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
             *(log, streams, functools.partial(projections, pool)), Answers(reader, tail, clock), settings.workers, clock
         ),
         log,
+        Runs(log, streams),
         EventStreams(reader, tail, streams),
         EdgeHealth(log, reader, tail, journal_reader, journal_tail),
         Release(settings.release),

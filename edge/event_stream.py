@@ -1,4 +1,4 @@
-"""Server-sent events of one worker: what is there, then what comes, until the tail window ends (runtime §2.17)."""
+"""Server-sent events of one stream: what is there, then what comes, until the tail window ends (runtime §2.17)."""
 
 import asyncio
 import re
@@ -17,6 +17,9 @@ from schemas.events import Recorded
 from schemas.names import worker_id_of
 from schemas.times import iso6
 
+Encode = Callable[[Recorded], str]
+"""An event's frames."""
+
 DEFAULT_TAIL_MS = 1000
 _PAGE = 500
 _CURSOR = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -31,14 +34,24 @@ class EventStreams:
     streams: StreamReader
 
     async def respond(
-        self, stream: str, cursor: int | None, latest_seq: int, tail_ms: int, cache_control: str
+        self,
+        stream: str,
+        cursor: int | None,
+        latest_seq: int,
+        tail_ms: int,
+        cache_control: str,
+        encode: Encode,
+        floor: int | None = None,
     ) -> Response:
-        """The stream above `cursor`, above `latest_seq` without one; 410 below the oldest event that is kept."""
-        floor = max(await self.streams.oldest_seq(stream) - 1, 0)
+        """The stream above `cursor`, above `latest_seq` without one; 410 below `floor`.
+
+        Without a floor it is below the oldest event that is kept.
+        """
+        floor = max(await self.streams.oldest_seq(stream) - 1, 0) if floor is None else floor
         if cursor is not None and cursor < floor:
             return coded(410, "stale_cursor", f"the oldest cursor that can be served is {floor}")
         after = latest_seq if cursor is None else cursor
-        frames = follow(self.reader, self.tail, stream, after, tail_ms, worker_frame)
+        frames = follow(self.reader, self.tail, stream, after, tail_ms, encode)
         headers = {"cache-control": cache_control, "x-accel-buffering": "no"}
         return StreamingResponse(frames, media_type="text/event-stream", headers=headers)
 
@@ -53,7 +66,7 @@ def cursor_of(text: str | None) -> int | None:
 
 
 async def follow(
-    reader: LogReader, tail: LogTail, stream: str, after: int, tail_ms: int, encode: Callable[[Recorded], str]
+    reader: LogReader, tail: LogTail, stream: str, after: int, tail_ms: int, encode: Encode
 ) -> AsyncIterator[str]:
     """Frames of every event with `seq > after`, ascending, none missing and none twice, until `tail_ms` are over."""
     deadline = asyncio.get_running_loop().time() + tail_ms / 1000

@@ -1,15 +1,15 @@
 """Ownership of runs: whose a run is, of which thread, and from where on its events are kept (runtime §1.1, DEC-2)."""
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from producers.chain import Link
 from producers.errors import Conflict, NotFound
-from producers.eventlog.commands import Decider
+from producers.eventlog.commands import Decider, Part, Rules, States
 from schemas.events import NewEvent, Recorded
-from schemas.names import OWNERSHIP
+from schemas.names import OWNERSHIP, ownership_stream
 from schemas.runs import RunPruned
 from schemas.runs_generated import RunCreated
 
@@ -76,3 +76,15 @@ DECIDER: Final[Decider[Ownership, Command]] = Decider(
 
 def _seq(link: Link) -> int:
     return link.seq
+
+
+def owned(run_id: str, part: Part) -> tuple[Rules[Any], tuple[Part, Part]]:
+    """Rules and parts for commands on a stream of a run, which somebody has to own."""
+    ownership = Part(ownership_stream(run_id), part.owner, DECIDER)
+
+    def rules(states: States, command: Any, now: datetime) -> list[tuple[str, NewEvent]]:
+        if states[ownership.stream] is None:
+            raise NotFound("no such run")
+        return [(part.stream, new) for new in part.decider.decide(states[part.stream], command, now)]
+
+    return rules, (part, ownership)

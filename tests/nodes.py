@@ -49,9 +49,16 @@ class Caller:
         )
 
     async def signed(
-        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        claims: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> httpx.Response:
-        token = {HEADER: signed_token(user_id=self.user_id), "x-oa-user-id": str(self.user_id)}
+        """`claims` are what the token binds besides the user."""
+        token = {HEADER: signed_token(user_id=self.user_id, **(claims or {})), "x-oa-user-id": str(self.user_id)}
         return await self.http.request(method, f"/internal/v1{path}", headers=token | dict(headers or {}), **options)
 
 

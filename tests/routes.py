@@ -77,6 +77,7 @@ NEW = "{new}"
 """In a body: an id that is given once."""
 LONG = "x" * 121
 DELIVERED = {"event_id": "ev", "provider": "resend", "delivery_state": "delivered"}
+THREAD = "thr"
 HANDSHAKE = {"source": "autopilot-ios", "method": "ios/handshake", "handshake_id": "h", "occurred_at": "2026-02-25"}
 CLAIM = {"request_id": "r", "claim_id": "c", "daemon_id": "d"}
 OTHER_CLAIM = {"message_id": "m", "seq": 1, "claim_id": "other", "daemon_id": "d"}
@@ -268,6 +269,63 @@ def worker_routes(path: str, access: Access, snapshot: str) -> dict[str, Expecte
     }
 
 
+def frame(**fields: Any) -> dict[str, Any]:
+    return {"thread_id": THREAD, "frame_id": "f", "type": "note", "payload": {}} | fields
+
+
+def run_routes(path: str) -> dict[str, Expected]:
+    """A thread in body or query (runtime §2.4); that order is checked in test_runs.py."""
+    run, thread = f"{path}/{{run_id}}", f"thread_id={THREAD}"
+    faults = (refused_query(""), refused_query(f"thread_id={'t' * 256}"))
+    read = Expected(Access.SIGNED, 200, query=thread, faults=faults)
+    return {
+        f"POST {path}": Expected(
+            Access.SIGNED,
+            202,
+            {"thread_id": THREAD},
+            needed=("thread_id",),
+            faults=(
+                refused({"thread_id": THREAD, "run_id": 5}),
+                refused({"thread_id": THREAD, "run_id": "r" * 256}),
+                refused({"thread_id": THREAD, "run_id": "with/slash"}),
+                refused({"thread_id": "a\x00b"}),
+            ),
+        ),
+        f"POST {run}/frames": Expected(
+            Access.SIGNED,
+            202,
+            frame(occurred_at="2026-01-01T00:00:00Z"),
+            needed=("thread_id", "frame_id", "type"),
+            faults=(
+                refused(frame(frame_id="f" * 256)),
+                refused(frame(type="t" * 256)),
+                refused(frame(payload=[1])),
+                refused(frame(occurred_at="soon")),
+                Fault("control character", 400, frame(frame_id="a\x00b")),
+                Fault("control character", 400, frame(type="a\x1fb")),
+                Fault("too large", 413, frame(payload={"text": "x" * 530_000})),
+                Fault("identity", 409, frame(frame_id="f:known", payload={"n": 1})),
+                Fault("identity", 409, frame(frame_id="f:known", type="other")),
+            ),
+        ),
+        f"POST {run}/cancel": Expected(
+            Access.SIGNED,
+            202,
+            {"thread_id": THREAD, "reason": "r"},
+            needed=("thread_id",),
+            faults=(refused({"thread_id": THREAD, "reason": "x" * 1001}),),
+        ),
+        f"GET {run}/snapshot": read,
+        f"GET {run}/stream": read._replace(
+            query=f"{thread}&cursor=0&tail_ms=1",
+            faults=(
+                *faults,
+                *(refused_query(f"{thread}&{wrong}") for wrong in ("cursor=x", "cursor=-1", "tail_ms=0")),
+            ),
+        ),
+    }
+
+
 def registry_routes(path: str) -> dict[str, Expected]:
     """Without a token and without a database (docs/data-engineers.md)."""
     subject, schema = f"{path}/subjects/{{subject}}", f"{path}/schemas/ids/{{id}}"
@@ -304,6 +362,7 @@ ROUTES: Final = {
     "POST /api/khala/token": KHALA_TOKEN,
     **worker_routes("/api/runtime/codex/workers", Access.USER, ""),
     **worker_routes("/internal/v1/codex/workers", Access.SIGNED, "/snapshot"),
+    **run_routes("/internal/v1/runs"),
     "GET /internal/v1/health": Expected(Access.SIGNED, 200),
     "POST /internal/v1/comms/delivery-events": DELIVERY,
     **registry_routes("/registry"),

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from edge.auth.accounts import Caller
 from edge.auth.authentication import require_caller
-from edge.event_stream import DEFAULT_TAIL_MS, EventStreams, cursor_of
+from edge.event_stream import DEFAULT_TAIL_MS, EventStreams, cursor_of, worker_frame
 from edge.requests import Fields, Integer, body_of, endpoints, query_of, read_body, service
 from edge.responses import data
 from edge.tracing import trace_headers
@@ -85,7 +85,12 @@ async def stream(request: Request) -> Response:
     worker = await service(request, Workers).existing(call)
     name = worker_stream(call.owner, call.worker_id)
     return await service(request, EventStreams).respond(
-        name, _last_event_id(request, query.cursor), worker.seq, query.tail_ms, "no-cache, no-transform"
+        name,
+        _last_event_id(request, query.cursor),
+        worker.seq,
+        query.tail_ms,
+        "no-cache, no-transform",
+        worker_frame,
     )
 
 

@@ -28,11 +28,24 @@ class RequestTokens:
 
 
 class Signed(NamedTuple):
-    """A genuine request and both values of its principal headers."""
+    """A genuine request, and what it says that its token had to say too."""
 
     claims: Claims
-    user_id: int | None
-    guest_scope: str | None
+    context: Context
+
+    @property
+    def user_id(self) -> int | None:
+        return self.context.user_id
+
+    @property
+    def guest_scope(self) -> str | None:
+        return self.context.guest_scope
+
+    def run_principal(self) -> Principal:
+        """A user id of any value or a guest scope, else 401 (runtime §2.3)."""
+        if self.user_id is None and not self.guest_scope:
+            raise Unauthenticated("The request names no principal.")
+        return Principal(self.user_id, self.guest_scope)
 
     def worker_principal(self) -> Principal:
         """User id above 0 or a guest scope, else 401 (runtime §2.3)."""
@@ -59,7 +72,7 @@ async def signed(request: Request, *, any_accept: bool = False, limit: int = MAX
     claims = request_token.verify(token, context, tokens.settings, unix_seconds(tokens.clock))
     if not await tokens.nonces.consume(claims.nonce, claims.exp):
         raise Unauthenticated("The request token was used before.")
-    return Signed(claims, user_id, guest_scope)
+    return Signed(claims, context)
 
 
 def _require_json(request: Request) -> None:

@@ -5,8 +5,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from edge.auth.signed_requests import Signed, signed
-from edge.errors import Invalid, Issue
-from edge.event_stream import DEFAULT_TAIL_MS, EventStreams, cursor_of
+from edge.event_stream import EventStreams, worker_frame
+from edge.internal.cursors import cursor_in, tail_ms_in
 from edge.requests import body_of, endpoints, query_of, read_body, service
 from edge.responses import data
 from edge.tracing import trace_headers
@@ -23,7 +23,6 @@ from edge.workers import Call, Workers
 from schemas.names import worker_stream
 
 _PATH = "/internal/v1/codex/workers"
-_MAX_TAIL_MS = 10**9
 
 
 async def list_workers(request: Request) -> Response:
@@ -82,34 +81,14 @@ async def stream(request: Request) -> Response:
     """Query and header must agree (runtime §2.17)."""
     call = await _call(request, await signed(request, any_accept=True))
     worker = await service(request, Workers).existing(call)
-    cursor, tail_ms = _cursor(request), _tail_ms(request)
+    cursor, tail_ms = cursor_in(request), tail_ms_in(request)
     name = worker_stream(call.owner, call.worker_id)
-    return await service(request, EventStreams).respond(name, cursor, worker.seq, tail_ms, "no-cache")
+    return await service(request, EventStreams).respond(name, cursor, worker.seq, tail_ms, "no-cache", worker_frame)
 
 
 async def _call(request: Request, caller: Signed) -> Call:
     owner = caller.worker_principal().owner
     return Call(owner, request.path_params["worker_id"], trace_headers(request), len(await read_body(request)))
-
-
-def _cursor(request: Request) -> int | None:
-    try:
-        in_query = cursor_of(request.query_params.get("cursor"))
-        in_header = cursor_of(request.headers.get("last-event-id"))
-    except ValueError as error:
-        raise Invalid([Issue("cursor", str(error))]) from None
-    if in_query is not None and in_header is not None and in_query != in_header:
-        raise Invalid([Issue("cursor", "cursor and Last-Event-ID differ")])
-    return in_header if in_query is None else in_query
-
-
-def _tail_ms(request: Request) -> int:
-    text = request.query_params.get("tail_ms")
-    if text is None:
-        return DEFAULT_TAIL_MS
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= _MAX_TAIL_MS):
-        raise Invalid([Issue("tail_ms", "tail_ms is a positive integer")])
-    return int(text)
 
 
 routes: list[Route] = [

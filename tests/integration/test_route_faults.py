@@ -7,12 +7,14 @@ import asyncio
 import copy
 import dataclasses
 import json
+import re
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote
 
 import asyncpg
 import httpx
@@ -28,7 +30,8 @@ from producers.eventlog.epochs import suspend
 from tests import services
 from tests.account_app import Unlimited
 from tests.nodes import SETTINGS, Caller, Node, node, sign_in, signed_token
-from tests.routes import NEW, ROUTES, SCHEMA, Access, Expected, Fault
+from tests.routes import NEW, ROUTES, SCHEMA, THREAD, Access, Expected, Fault
+from tests.run_calls import RunCalls
 
 Pool = asyncpg.Pool
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -43,6 +46,7 @@ FOR_NOBODY = ("/health", "/comms/delivery-events")
 """Signed, and asked by services for nobody (runtime §2.3)."""
 NOBODYS: dict[str, dict[str, int]] = {
     "worker_id": {"unknown": 404, "somebody else's": 403},
+    "run_id": {"unknown": 404, "somebody else's": 403},
     "token_id": {"unknown": 404, "somebody else's": 404},
 }
 CODES = {
@@ -123,7 +127,7 @@ def _object_rows(route: str) -> Iterator[Row]:
     for name, statuses in NOBODYS.items():
         if f"{{{name}" in route and not ROUTES[route].any_object:
             yield from (Row(route, f"{which} object", status, which=which) for which, status in statuses.items())
-    if "{worker_id}" in route:
+    if "{worker_id}" in route or "{run_id}" in route:
         yield Row(route, "control character", 400, which="control character")
     if "{version}" in route:
         yield Row(route, "unknown version", 404, which="unknown version")
@@ -215,20 +219,20 @@ class Cast:
         path = row.path
         for name, value in (self.paths["own"] | self.paths[row.which]).items():
             path = path.replace(name, value)
-        headers = {**expected.headers, **row.headers, **await self._credentials(expected.access, row.who)}
         content = row.content
         if content is None and expected.body is not None:
             content = json.dumps(expected.body).replace(NEW, uuid.uuid4().hex).encode()
-        if content is not None and row.method is None:
-            headers["content-type"] = row.media
+        headers = {"content-type": row.media} if content is not None and row.method is None else {}
         query = expected.query if row.query is None else row.query
+        bound = bound_by(path, query, content)
+        headers |= {**expected.headers, **row.headers, **await self._credentials(expected.access, row.who, bound)}
         if expected.access is Access.SOCKET:
             query = "&".join([query, *(f"token={token}" for token in self.socket_tokens[row.who])])
         method = row.method or row.route.partition(" ")[0].replace("SOCKET", "GET")
         self.http.cookies.clear()
         return await self.http.request(method, f"{path}{row.suffix}?{query}", content=content, headers=headers)
 
-    async def _credentials(self, access: Access, who: str) -> dict[str, str]:
+    async def _credentials(self, access: Access, who: str, bound: dict[str, str]) -> dict[str, str]:
         match access, who:
             case (Access.ANYBODY | Access.SOCKET | Access.REGISTRY, _) | (_, "no"):
                 return {}
@@ -236,22 +240,34 @@ class Cast:
                 return {"authorization": f"Bearer {self.tokens[who]}"}
         user_id = self.somebody.user_id
         if who == "nobody's":
-            return {HEADER: signed_token()}
-        return {HEADER: await self._signed(who, user_id), "x-oa-user-id": str(user_id)}
+            return {HEADER: signed_token(**bound)}
+        return {HEADER: await self._signed(who, user_id, bound), "x-oa-user-id": str(user_id)}
 
-    async def _signed(self, who: str, user_id: int) -> str:
+    async def _signed(self, who: str, user_id: int, bound: dict[str, Any]) -> str:
         match who:
             case "wrong":
-                return signed_token("another key", user_id=user_id)
+                return signed_token("another key", user_id=user_id, **bound)
             case "expired":
-                return signed_token(user_id=user_id, iat=1_700_000_000, exp=1_700_000_060)
+                return signed_token(user_id=user_id, iat=1_700_000_000, exp=1_700_000_060, **bound)
             case "somebody else's":
-                return signed_token(user_id=user_id + 1)
-        token = signed_token(user_id=user_id)
+                return signed_token(user_id=user_id + 1, **bound)
+        token = signed_token(user_id=user_id, **bound)
         if who == "used":
             headers = {HEADER: token, "x-oa-user-id": str(user_id)}
             assert (await self.http.get("/internal/v1/health", headers=headers)).status_code == 200
         return token
+
+
+def bound_by(path: str, query: str, content: bytes | None) -> dict[str, Any]:
+    """What a token says that is meant for this request (runtime §2.2)."""
+    try:
+        document = json.loads(content or b"{}")
+    except (ValueError, RecursionError):
+        document = {}
+    said = (document if isinstance(document, dict) else {}) | dict(parse_qsl(query))
+    if found := re.search("/runs/([^/]+)/", path):
+        said["run_id"] = unquote(found[1])
+    return {name: said[name] for name in ("run_id", "thread_id") if isinstance(said.get(name), str)}
 
 
 async def cast_of(http: httpx.AsyncClient, somebody: Caller, other: Caller) -> Cast:
@@ -259,6 +275,10 @@ async def cast_of(http: httpx.AsyncClient, somebody: Caller, other: Caller) -> C
     for caller, worker_id in ((somebody, "w:own"), (somebody, "w:stopped"), (other, "w:theirs")):
         (await caller.public("POST", workers, json={"worker_id": worker_id})).raise_for_status()
     (await somebody.public("POST", f"{workers}/w:stopped/stop")).raise_for_status()
+    for caller in (somebody, other):
+        run = RunCalls(caller, f"run-{caller.user_id}", THREAD)
+        (await run.create()).raise_for_status()
+        (await run.frame("f:known", "note")).raise_for_status()
     expired = await _new_token(somebody, expires_at="2020-01-01T00:00:00Z")
     revoked = await _new_token(somebody)
     (await somebody.public("DELETE", f"/tokens/{revoked.partition('|')[0]}")).raise_for_status()
@@ -269,6 +289,7 @@ async def cast_of(http: httpx.AsyncClient, somebody: Caller, other: Caller) -> C
         {
             "own": {
                 "{worker_id}": "w:own",
+                "{run_id}": f"run-{somebody.user_id}",
                 "{token_id:int}": somebody.bearer.partition("|")[0],
                 "{subject}": SCHEMA.subject,
                 "{version}": str(SCHEMA.version),
@@ -276,14 +297,19 @@ async def cast_of(http: httpx.AsyncClient, somebody: Caller, other: Caller) -> C
             },
             "unknown": {
                 "{worker_id}": "w:nobody",
+                "{run_id}": "run-nobody",
                 "{token_id:int}": "999999999",
                 "{subject}": "nobodys-value",
                 "{id}": "999999999",
             },
             "stopped": {"{worker_id}": "w:stopped"},
-            "control character": {"{worker_id}": "w%00x"},
+            "control character": {"{worker_id}": "w%00x", "{run_id}": "r%00x"},
             "unknown version": {"{version}": "99999"},
-            "somebody else's": {"{worker_id}": "w:theirs", "{token_id:int}": other.bearer.partition("|")[0]},
+            "somebody else's": {
+                "{worker_id}": "w:theirs",
+                "{run_id}": f"run-{other.user_id}",
+                "{token_id:int}": other.bearer.partition("|")[0],
+            },
             "not a number": {"{token_id:int}": "seven"},
         },
         {"somebody": somebody.bearer, "wrong": "1|" + "x" * 48, "expired": expired, "revoked": revoked},

@@ -1,0 +1,111 @@
+"""What the signed routes do with runs: create, frames, cancel, snapshot, where streams begin (runtime §2.6–2.9)."""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from producers import inbox, ownership, runs
+from producers.errors import Forbidden, NotFound
+from producers.eventlog.commands import Identity, IdentityKey, Item, Part
+from producers.eventlog.log import EventLog
+from producers.eventlog.recent import Recent
+from producers.eventlog.streams import StreamReader
+from producers.inbox import ReceiveFrame
+from producers.ownership import CreateRun, Ownership
+from producers.runs import RequestCancel, Run
+from schemas import hashing
+from schemas.names import inbox_stream, ownership_stream, run_stream
+from schemas.times import iso0
+
+FRAME_SCOPE: Final = "frame:"
+"""Of identities that are kept for ever (DESIGN §4)."""
+_CACHED_OWNERSHIPS: Final = 20_000
+
+
+class Call(NamedTuple):
+    """Who calls, about which run of which thread, and what goes into the events' headers."""
+
+    owner: str
+    run_id: str
+    thread_id: str
+    headers: Mapping[str, str] = {}
+    size: int = 0
+
+
+class Span(NamedTuple):
+    """From where on a run's events are kept, and the newest of them."""
+
+    floor: int
+    latest_seq: int
+
+
+class Runs:
+    """Owner and thread of a run never change, so they are remembered; everything else is read as committed."""
+
+    def __init__(self, log: EventLog, streams: StreamReader) -> None:
+        self._log = log
+        self._streams = streams
+        self._ownerships: Recent[str, Ownership] = Recent(_CACHED_OWNERSHIPS)
+
+    async def create(self, call: Call) -> tuple[dict[str, Any], bool]:
+        """The run's snapshot, and whether it was there before (DEC-2)."""
+        command = CreateRun(call.run_id, call.thread_id)
+        [outcome] = await self._log.execute(
+            *(ownership.DECIDER, ownership_stream(call.run_id), call.owner, [Item(command)]),
+            headers=call.headers,
+            size=call.size,
+        )
+        return await self._snapshot(call, outcome.state), outcome.replayed
+
+    async def require(self, call: Call) -> Ownership:
+        """The run is in this thread and the caller's; raises NotFound, Forbidden (runtime §2.3)."""
+        found = self._ownerships.get(call.run_id) or await self._ownership(call.run_id)
+        if found is None or found.thread_id != call.thread_id:
+            raise NotFound("no such run in this thread")
+        if found.owner != call.owner:
+            raise Forbidden("the run belongs to somebody else")
+        self._ownerships.put(call.run_id, found)
+        return found
+
+    async def receive(self, call: Call, frame: ReceiveFrame) -> bool:
+        """Whether the frame had been received before; it is executed by whoever reads the inbox (runtime §2.7)."""
+        stream = inbox_stream(call.run_id)
+        fingerprint = hashing.digest([frame.frame_type, frame.payload_hash])
+        identity = Identity(IdentityKey(FRAME_SCOPE + stream, frame.frame_id), fingerprint)
+        [outcome] = await self._log.execute(
+            inbox.DECIDER, stream, call.owner, [Item(frame, identity)], headers=call.headers, size=call.size
+        )
+        return outcome.replayed
+
+    async def cancel(self, call: Call, command: RequestCancel) -> tuple[Run, bool]:
+        """The run after it, and whether nothing had to be written (runtime §2.8, DEC-8)."""
+        part = Part(run_stream(call.run_id), call.owner, runs.DECIDER)
+        rules, parts = ownership.owned(call.run_id, part)
+        [outcome] = await self._log.execute_together(
+            rules, parts, [Item(command)], headers=call.headers, size=call.size
+        )
+        return outcome.state[part.stream], outcome.replayed
+
+    async def snapshot(self, call: Call) -> dict[str, Any]:
+        return await self._snapshot(call, await self.require(call))
+
+    async def span(self, call: Call) -> Span:
+        """As committed: what is remembered of the ownership may be older than the last pruning."""
+        kept = await self._ownership(call.run_id)
+        run = await self._streams.get(runs.DECIDER, run_stream(call.run_id))
+        return Span(kept.anchor.seq if kept else 0, run.seq if run else 0)
+
+    async def _ownership(self, run_id: str) -> Ownership | None:
+        found = await self._streams.get(ownership.DECIDER, ownership_stream(run_id))
+        return found.state if found else None
+
+    async def _snapshot(self, call: Call, owned: Ownership) -> dict[str, Any]:
+        """A run without events is `created` (ADR 14)."""
+        found = await self._streams.get(runs.DECIDER, run_stream(call.run_id))
+        run = found.state if found else Run(call.run_id, owned.created_at)
+        return {
+            "runId": call.run_id,
+            "threadId": call.thread_id,
+            "status": run.status,
+            "latestSeq": run.latest_seq,
+            "updatedAt": iso0(run.updated_at),
+        }
