@@ -114,7 +114,7 @@ def _refusal(path: str, error: Refused) -> Json:
 
 async def _rejected(_: Request, error: Rejection) -> Response:
     """The same on both APIs: what the runtime answered always reached the client untouched (edge §2.6)."""
-    more = {"details": [{"reason_code": error.reason_code}]} if error.reason_code else {}
+    more = {"details": error.details} if error.details else {}
     return coded(413 if isinstance(error, TooLarge) else _STATUS[error.code], error.code, error.message, **more)
 
 

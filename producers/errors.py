@@ -20,6 +20,11 @@ class Rejection(Exception):
         self.message = message
         self.reason_code = reason_code
 
+    @property
+    def details(self) -> list[dict[str, str]]:
+        """What programs are told (runtime §2.1)."""
+        return [{"reason_code": self.reason_code}] if self.reason_code else []
+
 
 class InvalidRequest(Rejection):
     pass

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from producers import deliveries, inbox, leases, ownership, policies, runs, workers
+from producers import budgets, deliveries, holds, inbox, leases, ownership, policies, runs, workers
 from producers.eventlog.commands import Decider
 
 DECIDERS: Final[tuple[Decider[Any, Any], ...]] = (
@@ -13,4 +13,6 @@ DECIDERS: Final[tuple[Decider[Any, Any], ...]] = (
     leases.DECIDER,
     deliveries.DECIDER,
     policies.DECIDER,
+    budgets.DECIDER,
+    holds.DECIDER,
 )

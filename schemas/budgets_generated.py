@@ -99,6 +99,7 @@ class HoldReserved(KnownEvent, frozen=True):
     day: str
     metadata: Payload
     provider_idempotency_key: str | UnsetType = UNSET
+    approved: bool | UnsetType = UNSET
 
 
 class HoldCharged(KnownEvent, frozen=True):

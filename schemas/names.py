@@ -96,6 +96,18 @@ def policy_name_of(stream: str) -> str:
     return stream.rsplit("/", 1)[1]
 
 
+def budget_stream(authorization_id: str) -> str:
+    return f"{BUDGET}/{authorization_id}"
+
+
+def budget_id_of(stream: str) -> str:
+    return stream.removeprefix(f"{BUDGET}/")
+
+
+def hold_stream(hold_id: str) -> str:
+    return f"{HOLD}/{hold_id}"
+
+
 def kafka_key(stream: str) -> bytes:
     """The stream's name without its kind: what a topic of one kind is partitioned by (DESIGN §5)."""
     return stream.split("/", 1)[1].encode()

@@ -17,6 +17,7 @@ from tests.fake_registry import FakeRegistry, serving
 ENTRY = registry()[0]
 SUBJECTS = list(dict.fromkeys(entry.subject for entry in registry()))
 IDS = {subject: {entry.version: entry.id for entry in registry() if entry.subject == subject} for subject in SUBJECTS}
+BY_ID = sorted(registry(), key=lambda entry: entry.id)
 OTHER = '{"type":"string"}'
 
 
@@ -38,7 +39,7 @@ async def run(*arguments: str, **environment: str) -> Result:
 
 
 def told(done: str) -> str:
-    return "".join(f"{done}  id {entry.id}  {entry.subject} version {entry.version}\n" for entry in registry())
+    return "".join(f"{done}  id {entry.id}  {entry.subject} version {entry.version}\n" for entry in BY_ID)
 
 
 async def test_schemas_are_copied_with_their_ids(fake: FakeRegistry, url: str, tmp_path: Path) -> None:
@@ -51,7 +52,7 @@ async def test_schemas_are_copied_with_their_ids(fake: FakeRegistry, url: str, t
 
 async def test_import_mode_ends_with_the_copy(fake: FakeRegistry, url: str, tmp_path: Path) -> None:
     await run("push", url, "--data", str(tmp_path))
-    switched = [(f"PUT /mode/{entry.subject}", f"DELETE /mode/{entry.subject}") for entry in registry()]
+    switched = [(f"PUT /mode/{entry.subject}", f"DELETE /mode/{entry.subject}") for entry in BY_ID]
     assert fake.requests == [request for pair in switched for request in pair]
     assert fake.modes == {}
 

@@ -134,7 +134,7 @@ class BudgetFreed(_message.Message):
     def __init__(self, hold_id: _Optional[str] = ..., amount_msats: _Optional[int] = ..., day: _Optional[str] = ...) -> None: ...
 
 class HoldReserved(_message.Message):
-    __slots__ = ("hold_id", "authorization_id", "path", "run_id", "tool_call_id", "amount_msats", "retry_class", "day", "provider_idempotency_key", "metadata")
+    __slots__ = ("hold_id", "authorization_id", "path", "run_id", "tool_call_id", "amount_msats", "retry_class", "day", "provider_idempotency_key", "metadata", "approved")
     HOLD_ID_FIELD_NUMBER: _ClassVar[int]
     AUTHORIZATION_ID_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
@@ -145,6 +145,7 @@ class HoldReserved(_message.Message):
     DAY_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
+    APPROVED_FIELD_NUMBER: _ClassVar[int]
     hold_id: str
     authorization_id: str
     path: str
@@ -155,7 +156,8 @@ class HoldReserved(_message.Message):
     day: str
     provider_idempotency_key: str
     metadata: str
-    def __init__(self, hold_id: _Optional[str] = ..., authorization_id: _Optional[str] = ..., path: _Optional[str] = ..., run_id: _Optional[str] = ..., tool_call_id: _Optional[str] = ..., amount_msats: _Optional[int] = ..., retry_class: _Optional[str] = ..., day: _Optional[str] = ..., provider_idempotency_key: _Optional[str] = ..., metadata: _Optional[str] = ...) -> None: ...
+    approved: bool
+    def __init__(self, hold_id: _Optional[str] = ..., authorization_id: _Optional[str] = ..., path: _Optional[str] = ..., run_id: _Optional[str] = ..., tool_call_id: _Optional[str] = ..., amount_msats: _Optional[int] = ..., retry_class: _Optional[str] = ..., day: _Optional[str] = ..., provider_idempotency_key: _Optional[str] = ..., metadata: _Optional[str] = ..., approved: _Optional[bool] = ...) -> None: ...
 
 class HoldCharged(_message.Message):
     __slots__ = ("charged_msats", "source")
