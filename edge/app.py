@@ -14,7 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
-from edge import health, registry
+from edge import health, openapi, registry
 from edge.api import mailbox, me, sign_in, sync_tokens, tokens
 from edge.api import workers as public_workers
 from edge.auth.clock import Clock, system_clock, unix_seconds
@@ -31,6 +31,7 @@ from edge.internal import runs as signed_runs
 from edge.internal import workers as signed_workers
 from edge.internal.health import Release
 from edge.middleware import middleware
+from edge.openapi import SignedApi
 from edge.registry import PublishedSchemas
 from edge.requests import Services
 from edge.responses import DATABASE_ERRORS, EXCEPTION_HANDLERS
@@ -61,7 +62,7 @@ _RETRY_S = 0.5
 _LOGGER = structlog.get_logger()
 _ROUTED = (
     *(signed_workers, signed_runs, public_workers, deliveries),
-    *(health, sign_in, tokens, me, sync_tokens, signed_health, registry),
+    *(health, sign_in, tokens, me, sync_tokens, signed_health, registry, openapi),
 )
 """Busy ones first: a request is compared with one route after the other."""
 _JOURNAL_TOPICS = [topic for topic in names.SYNC_TOPICS if topic != names.WORKER_EVENTS]
@@ -141,6 +142,7 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     live = _live(settings, topics, outside)
     standing = Standing(reader, head, functools.partial(_end_followers, tail, live))
     parts = auth_services(pool, settings.auth, outside.mailer, outside.counter, clock, random.SystemRandom())
+    routes = _routes(settings, live)
     services = Services(
         *parts,
         Workers(
@@ -152,9 +154,10 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
         EdgeHealth(log, reader, tail, journal_reader, journal_tail),
         Release(settings.release),
         PublishedSchemas(published(settings.topic_prefix)),
+        SignedApi(routes, settings.release),
     )
     app = Starlette(
-        routes=_routes(settings, live),
+        routes=routes,
         middleware=middleware(
             settings.trusted_proxies, lambda: settings.maintenance or bool(standing.suspended), outside.spans
         ),

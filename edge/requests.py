@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 from starlette.responses import Response
@@ -51,13 +51,19 @@ def service(request: Request, kind: type[T]) -> T:
     return services.get(kind)
 
 
-def endpoints(path: str, **by_method: Endpoint) -> Route:
+class Endpoints(Route):
     """One route for all methods of a path, so that `Allow` names them all; HEAD where GET is (edge §1.5)."""
 
-    async def endpoint(request: Request) -> Response:
-        return await by_method["GET" if request.method == "HEAD" else request.method](request)
+    def __init__(self, path: str, by_method: dict[str, Endpoint]) -> None:
+        self.by_method = by_method
+        super().__init__(path, self._answer, methods=list(by_method))
 
-    return Route(path, endpoint, methods=list(by_method))
+    async def _answer(self, request: Request) -> Response:
+        return await self.by_method["GET" if request.method == "HEAD" else request.method](request)
+
+
+def endpoints(path: str, **by_method: Endpoint) -> Route:
+    return Endpoints(path, by_method)
 
 
 # --- rules for fields ------------------------------------------------------------------------------------------------
@@ -111,9 +117,16 @@ def _empty_list_as_object(value: Any) -> Any:
     return {} if value == [] else value
 
 
-Line = Annotated[str, BeforeValidator(_trimmed), AfterValidator(_one_line)]
+def described(pattern: str) -> Any:
+    """What the OpenAPI document says of a text that a validator judges."""
+    return Field(json_schema_extra={"pattern": pattern})
+
+
+_PLAIN = described(r"^[^\x00-\x1f\x7f]*$")
+
+Line = Annotated[str, BeforeValidator(_trimmed), AfterValidator(_one_line), _PLAIN]
 """A named string: trimmed, without control characters."""
-Identifier = Annotated[str, BeforeValidator(_trimmed), AfterValidator(_identifier)]
+Identifier = Annotated[str, BeforeValidator(_trimmed), AfterValidator(_identifier), _PLAIN]
 """An id, key or type: trimmed; control characters are an InvalidRequest."""
 Nullable = Annotated[T | None, BeforeValidator(_blank_as_null)]
 """Absent, null or blank are all null; give the field the default None."""

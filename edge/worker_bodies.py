@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, Field, model_validator
 
 from edge.errors import Invalid, Issue
-from edge.requests import Fields, Identifier, Integer, Line, Nullable, OpaqueObject
+from edge.requests import Fields, Identifier, Integer, Line, Nullable, OpaqueObject, described
 from edge.workers import DEFAULT_LIMIT, MAX_BATCH, NewEvent
 from producers.workers import AppendEvent, CreateWorker, SendRequest, StopWorker
 from schemas.events import Payload
@@ -14,7 +14,9 @@ from schemas.events import Payload
 MAX_BATCH_BYTES = 1024 * 1024
 Ref = Annotated[Line, Field(max_length=255)]
 Name = Annotated[Identifier, Field(max_length=255)]
-EventType = Annotated[Identifier, Field(max_length=160, pattern=r"^worker\.")]
+EventType = Annotated[
+    Identifier, Field(max_length=160, pattern=r"^worker\."), described(r"^worker\.[^\x00-\x1f\x7f]*$")
+]
 
 
 class CreateBody(Fields):

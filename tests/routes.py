@@ -366,6 +366,7 @@ ROUTES: Final = {
     "GET /internal/v1/health": Expected(Access.SIGNED, 200),
     "POST /internal/v1/comms/delivery-events": DELIVERY,
     **registry_routes("/registry"),
+    "GET /openapi.json": Expected(Access.ANYBODY, 200, without_postgres=200),
     "SOCKET /sync/socket/websocket": Expected(Access.SOCKET, 400, without_postgres=400),
     "SOCKET /socket/websocket": Expected(Access.SOCKET, 400, without_postgres=400),
 }
