@@ -16,3 +16,7 @@ REQUEST_MS: Final = Histogram(
 TOKEN_MINTS: Final = Counter(
     "oa_token_mints", "Tokens for the socket, asked for by who may have them.", ["token", "outcome"]
 )
+
+for token in ("sync", "khala"):
+    for outcome in ("minted", "unavailable"):
+        TOKEN_MINTS.labels(token, outcome)  # a failure that begins the series would not be seen as its growth

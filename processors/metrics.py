@@ -49,3 +49,17 @@ DOCUMENTS_PARKED: Final = Gauge("oa_projection_parked_documents", "Documents in 
 AUDIT_POSITION: Final = Gauge("oa_audit_last_position", "Up to where the log was audited without a gap")
 AUDIT_DIFFERENCES: Final = Gauge("oa_audit_differences", "Differences that audits found and have not seen gone")
 AUDIT_AGREED: Final = Gauge("oa_audit_last_success_timestamp_seconds", "When an audit last found no difference")
+
+for result in ("ok", "error"):
+    REPLAYS.labels("partition", result)
+for component in ("log", "topic", "journal"):
+    PARITY_FAILURES.labels("sync_dual_publish", "audit", component, "different")
+
+
+def begin_at_zero(view: str) -> None:
+    """What is not there yet does not grow when it comes: without a 0 nobody would be told of a first failure."""
+    DRIFTS.labels(view, "audit")
+    for result in ("ok", "skipped", "error"):
+        WRITES.labels(view, result)
+    for reason_class in ("connection", "postgres", "refused", "other"):
+        WRITE_FAILURES.labels(view, reason_class)

@@ -37,6 +37,7 @@ class Projector:
         self._pool = pool
         self._generation = generation
         self._spans = spans
+        metrics.begin_at_zero(view.name)
 
     async def apply(self, batch: engine.apply.Batch) -> None:
         """Returns once everything is applied to the live version: a failing batch is tried again, never dropped.

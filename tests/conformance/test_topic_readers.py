@@ -21,7 +21,7 @@ from schemas import names
 from schemas.events import Recorded
 from schemas.registry import newest
 from schemas.workers import EVENTS
-from tests import kcat, nodes
+from tests import debian, kcat, nodes
 from tests.conftest import Kafka
 from tests.integration.test_relay import running
 from tests.nodes import Node
@@ -128,7 +128,7 @@ async def test_the_newest_schema_is_found_by_the_topics_name(published: Publishe
 async def test_kcat_reads_keys_headers_and_schema_ids(published: Published) -> None:
     try:
         found = await asyncio.to_thread(kcat.kcat)
-    except kcat.Missing as missing:
+    except debian.Missing as missing:
         pytest.skip(str(missing))
     arguments = ("-C", "-e", "-q", "-o", "beginning", "-s", "value=>bI", "-f", "%k|%h|%s\n")
     lines = await asyncio.to_thread(found.run, "-b", published.bootstrap, "-t", published.topic, *arguments)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from oa_client.client import Client
 
-from tests import kcat, local_stack
+from tests import debian, kcat, local_stack
 from tests.account_app import sign_in_as
 from tests.local_stack import Operator
 from tests.services import run
@@ -52,7 +52,7 @@ def environment(stack: Operator) -> Mapping[str, str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     try:
         found = kcat.kcat()
-    except kcat.Missing as missing:
+    except debian.Missing as missing:
         pytest.skip(str(missing))
     path = f"{path}{os.pathsep}{Path(found.program).parent}"
     return {**found.environment, "PATH": path, "OA_DATA_DIR": str(stack.data)}

@@ -182,6 +182,22 @@ async def test_lag_is_observed_at_each_look(pool: "Pool[Any]", log: Log) -> None
     assert (looks(), events()) == (1, 5)
 
 
+async def test_failures_are_there_before_the_first(pool: "Pool[Any]") -> None:
+    """An alert on the growth of a counter misses what the counter begins with."""
+    other = dataclasses.replace(SUMMARIES, name="never_seen")
+    Projector(pool, other, 1, projector(pool)[1])
+    never = REGISTRY.get_sample_value
+    for name, labels in {
+        f"{KHALA}write_failure_count_total": {"projection": other.name, "reason_class": "refused"},
+        f"{KHALA}write_count_total": {"projection": other.name, "result": "error"},
+        f"{KHALA}drift_count_total": {"projection": other.name, "reason_class": "audit"},
+    }.items():
+        assert never(name, labels) == 0
+    assert never(f"{KHALA}replay_count_total", {"scope": "partition", "result": "error"}) is not None
+    assert never("oa_token_mints_total", {"token": "sync", "outcome": "unavailable"}) is not None
+    assert never(f"{RUNTIME}http_request_count_total", {"status_class": "5xx"}) is not None
+
+
 async def test_reading_the_log_for_what_never_arrived_is_counted(pool: "Pool[Any]", log: Log) -> None:
     """runtime §9, ProjectionReplayFailures."""
     await commit(pool, log.events)
