@@ -5,28 +5,30 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import faust
 
-from processors import workers
+from processors.arrivals import Arrival, follow, take_arrivals
 from processors.audit import minutely
 from processors.audit.audit import Audit
-from processors.audit.nouns import nouns
+from processors.audit.topics import audited
+from processors.consumers import Begin, Consumer, Feed, Host
 from processors.inbox import Inbox
-from processors.lag import Health, Watch
-from processors.projector import Projector
+from processors.lag import Health, worst
+from processors.projections import Projection
 from processors.sources import LogSource
-from processors.topics import wait_for_topic
+from processors.topics import wait_for_topics
 from producers.eventlog import epochs
 from producers.eventlog.commands import Decider
 from producers.eventlog.reader import LogReader
 from producers.eventlog.timers import Timers
 from producers.nouns import DECIDERS
-from readmodels import engine
+from readmodels.catalogue import VIEWS
 from readmodels.engine import LogBehind
-from readmodels.workers import SUMMARIES
+from schemas import names
 from schemas.tracing import Spans
 
 if TYPE_CHECKING:
@@ -34,8 +36,14 @@ if TYPE_CHECKING:
 
 SUSPENDED_POLL_S = 1.0
 AUDIT_LEISURE = 4.0
+TOPICS = "Postgres and the topics"
 METADATA_MS = 3000
 """How long a topic that was made anew can go unnoticed; the library's own pause is five minutes."""
+
+CONSUMERS: Final[tuple[tuple[str, Begin], ...]] = tuple(
+    (view.topic, partial(Projection.begin, view)) for view in VIEWS.values()
+)
+"""Who takes which topic's records."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +74,15 @@ class Processors:
         self._monotonic = monotonic
         self._deciders = deciders
         self._spans = spans
-        self._waiting_for = "Postgres and the topic"
-        self._watch: Watch | None = None
+        self._waiting_for = TOPICS
+        self._consumers: list[tuple[str, Consumer]] = []
         self._timers: Timers | None = None
 
     def health(self) -> Health:
-        if self._watch is None:
+        """The worst of all consumers', and the timers'."""
+        if not self._consumers:
             return Health(False, 0, 0.0, f"waiting for {self._waiting_for}")
-        health = self._watch.health()
+        health = worst(consumer.health() for _, consumer in self._consumers)
         if health.ready and self._timers and (reason := self._timers.stuck()):
             return health._replace(ready=False, reason=reason)
         return health
@@ -95,35 +104,46 @@ class Processors:
         while reason := (await reader.head()).suspended:
             self._waiting_for = reason
             await asyncio.sleep(SUSPENDED_POLL_S)
-        self._waiting_for = "Postgres and the topic"
+        self._waiting_for = TOPICS
 
     async def _run(self) -> None:
         """Timers need Postgres alone: they do not wait for Kafka."""
         self._timers = Timers(self._pool, self._deciders, self._clock, self._monotonic)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._timers.run())
-            tasks.create_task(self._project())
+            tasks.create_task(self._follow_topics())
 
-    async def _project(self) -> None:
-        view = await engine.prepare(self._pool, SUMMARIES)
-        topic = self._settings.topic_prefix + view.topic
-        partitions = await wait_for_topic(self._settings.brokers, topic)
-        source = LogSource(LogReader(self._pool), view.kind, partitions)
-        projector = Projector(self._pool, view, self._settings.generation, source, self._spans)
-        inbox = Inbox[workers.Arrival]()
-        self._watch = Watch(
-            self._pool, projector, partitions=partitions, topic=topic, clock=self._clock, monotonic=self._monotonic
+    async def _follow_topics(self) -> None:
+        prefix = self._settings.topic_prefix
+        counts = await wait_for_topics(self._settings.brokers, [prefix + topic for topic in names.TOPICS])
+        partitions = {topic: counts[prefix + topic] for topic in names.TOPICS}
+        audits = Audit(
+            self._pool,
+            self._settings.brokers,
+            audited(prefix, self._settings.generation, partitions),
+            leisure=AUDIT_LEISURE,
         )
-        await self._watch.refresh()
-        audited = nouns(self._settings.topic_prefix, self._settings.generation, partitions)
-        audit = Audit(self._pool, self._settings.brokers, audited, leisure=AUDIT_LEISURE)
+        self._consumers = [(topic, await self._begun(topic, partitions[topic], begin)) for topic, begin in CONSUMERS]
         app = make_app(self._settings)
-        workers.project_workers(app, topic, inbox)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch.run())
-            tasks.create_task(workers.apply_arrivals(topic, inbox, projector))
-            tasks.create_task(minutely.run(self._pool, audit))
+            for topic in dict.fromkeys(topic for topic, _ in self._consumers):
+                self._follow(app, topic, tasks)
+            tasks.create_task(minutely.run(self._pool, audits))
             tasks.create_task(run_app(app))
+
+    async def _begun(self, topic: str, partitions: int, begin: Begin) -> Consumer:
+        source = LogSource(LogReader(self._pool), topic, partitions)
+        feed = Feed(self._settings.topic_prefix + topic, partitions, self._settings.generation, source)
+        return await begin(Host(self._pool, self._clock, self._monotonic, self._spans), feed)
+
+    def _follow(self, app: faust.App, topic: str, tasks: asyncio.TaskGroup) -> None:
+        """One agent a topic, however many take its records."""
+        inboxes = []
+        for consumer in (consumer for its_topic, consumer in self._consumers if its_topic == topic):
+            inboxes.append(Inbox[Arrival]())
+            tasks.create_task(take_arrivals(inboxes[-1], consumer.take))
+            tasks.create_task(consumer.run())
+        follow(app, self._settings.topic_prefix + topic, inboxes)
 
 
 def _first_of(error: Exception) -> LogBehind | None:

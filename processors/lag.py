@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,6 +42,11 @@ class Health(NamedTuple):
     lag_positions: int
     lag_seconds: float
     reason: str = ""
+
+
+def worst(healths: Iterable[Health]) -> Health:
+    """Of several things that all have to move."""
+    return min(healths, key=lambda health: (health.ready, -health.lag_positions, -health.lag_seconds))
 
 
 class Waiting(NamedTuple):
@@ -129,8 +134,8 @@ class Watch:
 
     async def _oldest_unapplied(self, checkpoints: Mapping[int, int]) -> Waiting | None:
         self._applied = max(self._applied, min(checkpoints.values()))
-        kind = self._projector.view.kind
-        while rows := await self._pool.fetch(SQL["events_of_kind"], self._applied, kind, PAGE):
+        kinds = self._projector.source.kinds
+        while rows := await self._pool.fetch(SQL["events_of_kinds"], self._applied, kinds, PAGE):
             for row in rows:
                 partition = self._projector.source.partition(row["stream"])
                 if row["position"] > checkpoints[partition]:

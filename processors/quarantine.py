@@ -64,4 +64,4 @@ class Releases:
     def _entity(self, one: Parked) -> Entity:
         if one.event is None:
             raise LogBehind(f"{one.mark.view} is parked at {one.mark.position}, which the log lacks")
-        return self._source.entity(one.event.stream)
+        return self._source.entity(self._view, one.event.stream)

@@ -51,7 +51,7 @@ class Rebuilder:
         self._pool = pool
         self._view = view
         self._topic = topic
-        self._log = LogPages(pool, view.kind, topic.partitions)
+        self._log = LogPages(pool, view.topic, topic.partitions)
 
     async def rebuild(self, version: int, source: From, told: Told, rate: int | None = None) -> Progress:
         """Up to what is committed now; goes on where an earlier run of the same version ended."""
@@ -124,7 +124,7 @@ class Rebuilder:
     def _source(self, source: From) -> Source:
         if source == "postgres":
             return self._log
-        return KafkaPages(self._pool, self._topic.brokers, self._topic.name, self._view.kind, self._topic.partitions)
+        return KafkaPages(self._pool, self._topic.brokers, self._topic.name, self._view.topic, self._topic.partitions)
 
 
 class Paced:

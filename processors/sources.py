@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from processors import metrics
 from producers.eventlog.reader import LogReader
 from producers.eventlog.scan import Filter, scan
-from readmodels.engine import Delivery
+from readmodels.engine import Delivery, View
 from readmodels.engine.quarantine import Entity
 from readmodels.engine.rebuild import Page
 from schemas import kafka_records, names, sql_files
@@ -46,23 +46,28 @@ def deliveries(topic: str, records: Iterable[Record]) -> dict[int, list[Delivery
     """What the records carry, by partition; one that cannot be read counts as not delivered, so the log fills it."""
     batch: dict[int, list[Delivery]] = {}
     for record in records:
-        try:
-            place = kafka_records.place(record.headers)
-            event = kafka_records.event(record.value, record.headers)
-        except Exception as error:  # noqa: BLE001 the border to bytes of unknown origin: logged and counted
-            metrics.RECORDS_SKIPPED.labels(topic).inc()
-            LOGGER.warning("unreadable record", topic=topic, partition=record.partition, error=repr(error))
-            continue
-        batch.setdefault(record.partition, []).append(Delivery(event, place.previous, place.epoch))
+        if carried := delivery(topic, record):
+            batch.setdefault(record.partition, []).append(carried)
     return batch
 
 
-class LogSource:
-    """The log, seen as the partitions of one kind's topic."""
+def delivery(topic: str, record: Record) -> Delivery | None:
+    """What a record carries; None when it cannot be read."""
+    try:
+        place = kafka_records.place(record.headers)
+        return Delivery(kafka_records.event(record.value, record.headers), place.previous, place.epoch)
+    except Exception as error:  # noqa: BLE001 the border to bytes of unknown origin: logged and counted
+        metrics.RECORDS_SKIPPED.labels(topic).inc()
+        LOGGER.warning("unreadable record", topic=topic, partition=record.partition, error=repr(error))
+        return None
 
-    def __init__(self, reader: LogReader, kind: str, partitions: int) -> None:
+
+class LogSource:
+    """The log, seen as the partitions of a topic, which has all events of its kinds of streams."""
+
+    def __init__(self, reader: LogReader, topic: str, partitions: int) -> None:
+        self.kinds = names.kinds_of(topic)
         self._reader = reader
-        self._kind = kind
         self._partitions = partitions
 
     async def fill(self, partition: int, after: int, up_to: int) -> list[Recorded]:
@@ -73,31 +78,32 @@ class LogSource:
             found += [event for event in events if event.position <= up_to and self._is_in(event, partition)]
         return found
 
-    def entity(self, stream: str) -> Entity:
-        """The document of one stream."""
-        return Entity(self.partition(stream), lambda after: self._reader.read_stream(stream, after, PAGE))
+    def entity(self, view: View[Any], stream: str) -> Entity:
+        """The streams of a view's document, of which this is one."""
+        name = names.name_of(stream)
+        unread = {f"{kind}/{name}": 0 for kind in view.kinds}
+        return Entity(self.partition(stream), lambda after: self._reader.read_streams({**unread, **after}, PAGE))
 
     def _is_in(self, event: Recorded, partition: int) -> bool:
-        return event.kind == self._kind and self.partition(event.stream) == partition
+        return event.kind in self.kinds and self.partition(event.stream) == partition
 
     def partition(self, stream: str) -> int:
         return _partition(stream, self._partitions)
 
 
 class LogPages:
-    """All of a kind's events in the order of the log, for whoever rebuilds a view (`engine.rebuild.Source`)."""
+    """All of a topic's events in the order of the log, for whoever rebuilds a view (`engine.rebuild.Source`)."""
 
-    def __init__(self, pool: "asyncpg.Pool[Any]", kind: str, partitions: int) -> None:
+    def __init__(self, pool: "asyncpg.Pool[Any]", topic: str, partitions: int) -> None:
         self._pool = pool
-        self._kind = kind
-        self._log = LogSource(LogReader(pool), kind, partitions)
+        self._log = LogSource(LogReader(pool), topic, partitions)
         self.fill = self._log.fill
 
     async def pages(self, after: Mapping[int, int], until: Mapping[int, int]) -> AsyncGenerator[Page, None]:
         lacking = [partition for partition, position in until.items() if after[partition] < position]
         start = min((after[partition] for partition in lacking), default=0)
         end = max((until[partition] for partition in lacking), default=0)
-        async for events, through in scan(self._pool, start, end, Filter(kind=self._kind)):
+        async for events, through in scan(self._pool, start, end, Filter(kinds=self._log.kinds)):
             batch: dict[int, list[Delivery]] = {}
             for event in events:
                 batch.setdefault(self._log.partition(event.stream), []).append(Delivery(event, 0))
@@ -106,7 +112,7 @@ class LogPages:
     async def lag(self, checkpoints: Mapping[int, int], head: int) -> int:
         """Positions from the oldest event that is not applied to the log's head; 0 when there is none."""
         start = min(checkpoints.values(), default=0)
-        async for events, _ in scan(self._pool, start, head, Filter(kind=self._kind)):
+        async for events, _ in scan(self._pool, start, head, Filter(kinds=self._log.kinds)):
             for event in events:
                 if event.position > checkpoints.get(self._log.partition(event.stream), 0):
                     return head - event.position + 1
@@ -114,13 +120,16 @@ class LogPages:
 
 
 class KafkaPages:
-    """A topic from its first record to where it ends when the reading begins, by a plain consumer."""
+    """A topic from its first record to where it ends when the reading begins, by a plain consumer.
 
-    def __init__(self, pool: "asyncpg.Pool[Any]", brokers: str, topic: str, kind: str, partitions: int) -> None:
+    `name` is what the brokers call it.
+    """
+
+    def __init__(self, pool: "asyncpg.Pool[Any]", brokers: str, name: str, topic: str, partitions: int) -> None:
         self._pool = pool
         self._brokers = brokers
-        self._topic = topic
-        self.fill = LogSource(LogReader(pool), kind, partitions).fill
+        self._topic = name
+        self.fill = LogSource(LogReader(pool), topic, partitions).fill
 
     async def pages(self, after: Mapping[int, int], until: Mapping[int, int]) -> AsyncGenerator[Page, None]:
         published = await self._pool.fetch(SQL["published"], self._topic)

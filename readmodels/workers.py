@@ -220,7 +220,7 @@ _UNHEARD: Final[dict[str, Any]] = {
 SUMMARIES: Final = View(
     "worker_summaries",
     version=2,
-    kind=names.WORKER,
+    kinds=(names.WORKER,),
     topic=names.KAFKA_TOPICS[names.WORKER],
     feeds=names.WORKER_SUMMARIES,
     document=Summary,

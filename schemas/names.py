@@ -34,6 +34,7 @@ KAFKA_TOPICS: Final = {
     NOTIFICATION: "oa.notifications",
 }
 """Kafka topic by stream kind (DESIGN §5, ADR 14)."""
+TOPICS: Final = tuple(dict.fromkeys(KAFKA_TOPICS.values()))
 
 NOTIFY_LOG: Final = "oa_log"
 NOTIFY_JOURNAL: Final = "oa_journal"
@@ -81,6 +82,20 @@ def lease_stream(run_id: str) -> str:
 
 def run_id_of(stream: str) -> str:
     """Of a run's own stream, its ownership, inbox or lease."""
+    return name_of(stream)
+
+
+def kinds_of(topic: str) -> tuple[str, ...]:
+    """The kinds of streams that a Kafka topic has."""
+    return tuple(kind for kind, its_topic in KAFKA_TOPICS.items() if its_topic == topic)
+
+
+def kind_of(stream: str) -> str:
+    return stream.split("/", 1)[0]
+
+
+def name_of(stream: str) -> str:
+    """The stream's name without its kind."""
     return stream.split("/", 1)[1]
 
 
@@ -109,5 +124,5 @@ def hold_stream(hold_id: str) -> str:
 
 
 def kafka_key(stream: str) -> bytes:
-    """The stream's name without its kind: what a topic of one kind is partitioned by (DESIGN §5)."""
-    return stream.split("/", 1)[1].encode()
+    """What a topic is partitioned by: the same for all kinds of streams of one name (DESIGN §5)."""
+    return name_of(stream).encode()

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -54,17 +55,19 @@ async def _audited(settings: Settings, since: int | None, recent: int) -> "Repor
     from ops.serving.processors import processor_settings
     from processors.audit import last
     from processors.audit.audit import Audit
-    from processors.audit.nouns import nouns
-    from producers.relay.topics import partition_count
-    from readmodels.workers import SUMMARIES
+    from processors.audit.topics import audited
+    from producers.relay.topics import partitions_of
+    from schemas import names
 
     ours = processor_settings(settings.values)
     async with open_pool(settings.database.url, 2) as pool:
         try:
-            partitions = await partition_count(ours.brokers, ours.topic_prefix + SUMMARIES.topic)
-            if not partitions:
-                raise StackError("there is no topic yet: the relay makes it")
-            work = Audit(pool, ours.brokers, nouns(ours.topic_prefix, ours.generation, partitions))
+            prefix = ours.topic_prefix
+            found = await partitions_of(ours.brokers, [prefix + topic for topic in names.TOPICS])
+            if not found:
+                raise StackError("there is no topic yet: the relay makes them")
+            partitions = Counter(one.topic.removeprefix(prefix) for one in found)
+            work = Audit(pool, ours.brokers, audited(prefix, ours.generation, partitions))
             report = await (work.recent(recent) if since is None else work.run(since))
         except KafkaError as error:
             raise StackError(f"Kafka does not answer: {error!r}") from error

@@ -49,7 +49,7 @@ def export(
 ) -> None:
     """Write events of the log into a file, in order; the file appears when it is complete."""
     with telling_errors():
-        wanted = Filter(kind, stream, owner, type_, _moment(since), _moment(before))
+        wanted = Filter(kind and [kind], stream, owner, type_, _moment(since), _moment(before))
         written = asyncio.run(_export(of_this_process(data), file, after, up_to, wanted))
         screen.print(f"{written} events in {file}", markup=False, soft_wrap=True)
 

@@ -264,7 +264,7 @@ async def _listed(pool: "asyncpg.Pool[Any]", view: View[Any], live: View[Any], t
         rows=await versions.row_count(pool, view),
         lowest_checkpoint=min(reached.values()),
         highest_checkpoint=max(reached.values()),
-        lag=await LogPages(pool, view.kind, topic.partitions).lag(reached, head),
+        lag=await LogPages(pool, view.topic, topic.partitions).lag(reached, head),
         quarantined=len(await versions.broken(pool, view)),
         verified_digest=noted.digest.hex() if noted else None,
         verified_s_ago=(datetime.now(UTC) - noted.verified_at).total_seconds() if noted else None,

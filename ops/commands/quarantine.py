@@ -129,7 +129,7 @@ async def _releases_of(settings: Settings, pool: Any, view: View[Any]) -> Releas
         raise StackError(f"Kafka does not answer: {error!r}") from error
     if not partitions:
         raise StackError(f"there is no topic {ours.topic_prefix + view.topic}: the relay makes it")
-    return Releases(pool, view, ours.generation, LogSource(LogReader(pool), view.kind, partitions))
+    return Releases(pool, view, ours.generation, LogSource(LogReader(pool), view.topic, partitions))
 
 
 async def _told(releases: Releases, one: Parked, release: Release) -> bool:

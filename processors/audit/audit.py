@@ -2,21 +2,22 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from processors.audit import differences, records
 from processors.audit.differences import PartitionChain
-from processors.audit.evidence import DocumentRow, Journal, Noun, Reach, Snapshot, StreamRow, snapshot
-from processors.audit.histories import Told
+from processors.audit.evidence import DocumentRow, Journal, Reach, Snapshot, StreamRow, Topic, snapshot
+from processors.audit.histories import DocumentTold, StateTold
 from processors.audit.records import Records, Seen
 from readmodels import engine
+from readmodels.engine import View
+from schemas import names
 from schemas.events import Recorded
 from schemas.history import Epoch
 
@@ -104,6 +105,15 @@ class Tally:
         )
 
 
+class Document(NamedTuple):
+    """A document that events of a page are of, the last of them, and what its history says unless it is too long."""
+
+    view: View[Any]
+    row: DocumentRow
+    last: Recorded
+    told: DocumentTold | None
+
+
 @dataclass
 class Page:
     """Settled events of `(after, up_to]`, and what one snapshot says about their streams and documents."""
@@ -113,8 +123,8 @@ class Page:
     is_last: bool
     events: list[Recorded]
     streams: list[StreamRow] = field(default_factory=list)
-    documents: dict[str, tuple[Noun, DocumentRow]] = field(default_factory=dict)
-    told: dict[str, Told] = field(default_factory=dict)
+    states: dict[str, StateTold] = field(default_factory=dict)
+    documents: list[Document] = field(default_factory=list)
     journal: dict[str, Journal] = field(default_factory=dict)
     epochs: list[Epoch] = field(default_factory=list)
 
@@ -133,11 +143,11 @@ class Audit:
     `leisure` is how much longer than a page took it rests after it, for processes that have something better to do.
     """
 
-    def __init__(self, pool: "asyncpg.Pool[Any]", brokers: str, nouns: Mapping[str, Noun], leisure: float = 0) -> None:
+    def __init__(self, pool: "asyncpg.Pool[Any]", brokers: str, topics: Sequence[Topic], leisure: float = 0) -> None:
         self._pool = pool
         self._leisure = leisure
         self._brokers = brokers
-        self._nouns = nouns
+        self._topics = topics
 
     async def recent(self, positions: int) -> Report:
         async with snapshot(self._pool) as seen:
@@ -146,44 +156,41 @@ class Audit:
 
     async def run(self, after: int, folds: int | None = None) -> Report:
         """What lies above a position, as far as it was settled when this began; every stream of it, without `folds`."""
-        self._nouns = {kind: await self._live(noun) for kind, noun in self._nouns.items()}
+        self._topics = [await self._live(topic) for topic in self._topics]
         async with snapshot(self._pool) as seen:
             after = max(after, await seen.before_oldest())
             tally = Tally(after, after, await seen.head(), folds)
-        async with AsyncExitStack() as stack:
-            topics = {kind: await self._topic(stack, noun) for kind, noun in self._nouns.items()}
+        async with records.reading(self._brokers, {topic.name: topic.partitions for topic in self._topics}) as read:
+            readings = [_Reading(topic, read[topic.name]) for topic in self._topics]
             clock, is_last = asyncio.get_running_loop().time, False
             while not is_last:
                 started = clock()
                 page = await self._look(tally)
-                await self._judge(page, topics, tally)
+                await self._judge(page, readings, tally)
                 is_last = page.is_last
                 await asyncio.sleep(self._leisure * (clock() - started))
         return tally.report()
 
-    async def _live(self, noun: Noun) -> Noun:
-        return replace(noun, view=await engine.live(self._pool, noun.view) or noun.view)
-
-    async def _topic(self, stack: AsyncExitStack, noun: Noun) -> "_Topic":
-        read = await stack.enter_async_context(records.reading(self._brokers, noun.topic, noun.partitions))
-        return _Topic(noun, read)
+    async def _live(self, topic: Topic) -> Topic:
+        return replace(topic, views=[await engine.live(self._pool, view) or view for view in topic.views])
 
     async def _look(self, tally: Tally) -> Page:
         async with snapshot(self._pool) as seen:
-            page = await self._settled(seen, tally)
+            reaches = {topic.name: await seen.reach(topic) for topic in self._topics}
+            page = await self._settled(seen, reaches, tally)
             page.epochs = await seen.epochs()
             page.streams = await seen.streams(page.touched)
             end = page.up_to if page.is_last else tally.head
             judged = [row for row in page.streams if row.next_position is None or row.next_position > end]
-            for kind, noun in self._nouns.items():
-                await self._tell(seen, noun, [row for row in judged if row.kind == kind], page, tally)
+            for topic in self._topics:
+                streams = [row.stream for row in judged if row.kind in topic.deciders]
+                await _Telling(seen, topic, reaches[topic.name], page, tally).of(streams)
             if page.is_last:
                 page.journal = await self._journal(seen, tally.after)
         return page
 
-    async def _settled(self, seen: Snapshot, tally: Tally) -> Page:
-        """As far as relay and projector were, of the next page of the log."""
-        reaches = {kind: await seen.reach(noun) for kind, noun in self._nouns.items()}
+    async def _settled(self, seen: Snapshot, reaches: Mapping[str, Reach], tally: Tally) -> Page:
+        """As far as relay and projectors were, of the next page of the log."""
         events = await seen.events(tally.up_to, tally.head, PAGE)
         settled = list(takewhile(lambda event: self._is_settled(event, reaches), events))
         if len(settled) < len(events):
@@ -193,64 +200,110 @@ class Audit:
         return Page(tally.up_to, tally.head, True, events)
 
     def _is_settled(self, event: Recorded, reaches: Mapping[str, Reach]) -> bool:
-        noun = self._nouns.get(event.kind)
-        return noun is None or reaches[event.kind].covers(noun.partition(event.stream), event.position)
-
-    async def _tell(self, seen: Snapshot, noun: Noun, rows: Sequence[StreamRow], page: Page, tally: Tally) -> None:
-        """Read the documents of some streams, and fold those streams that are not too long."""
-        keys = {noun.view.key(page.touched[row.stream][-1]): row.stream for row in rows}
-        found = await seen.documents(noun.view, list(keys))
-        page.documents |= {stream: (noun, found[key]) for key, stream in keys.items()}
-        projected = (await seen.reach(noun)).projected
-        skipped = await seen.skipped(noun.view)
-        for row in rows:
-            if tally.affords(row.last_seq):
-                up_to = projected[noun.partition(row.stream)]
-                broken_from = page.documents[row.stream][1].broken_from
-                page.told[row.stream] = Told(noun, min(up_to, (broken_from or up_to + 1) - 1), skipped)
-        async for event in seen.histories([row.stream for row in rows if row.stream in page.told]):
-            page.told[event.stream].take(event)
+        topics = (topic for topic in self._topics if event.kind in topic.deciders)
+        return all(reaches[topic.name].covers(topic.partition(event.stream), event.position) for topic in topics)
 
     async def _journal(self, seen: Snapshot, after: int) -> dict[str, Journal]:
-        topics = [noun.view.feeds for noun in self._nouns.values() if noun.view.feeds]
-        return {topic: await seen.journal(topic, after) for topic in topics}
+        views = [view for topic in self._topics for view in topic.views]
+        return {view.feeds: await seen.journal(view.feeds, after, view.kinds[0]) for view in views if view.feeds}
 
-    async def _judge(self, page: Page, topics: Mapping[str, "_Topic"], tally: Tally) -> None:
+    async def _judge(self, page: Page, readings: Sequence["_Reading"], tally: Tally) -> None:
         tally.add("log", "", differences.log_differences(page.after, page.up_to, page.events, page.epochs))
-        tally.add("log", "", self._stream_differences(page))
-        for noun in self._nouns.values():
-            tally.add("documents", noun.view.name, self._document_differences(page, noun))
+        tally.add("log", "", _stream_differences(page))
+        for document in page.documents:
+            tally.add("documents", document.view.name, _document_differences(document))
         for topic, journal in page.journal.items():
             tally.add("journal", topic, differences.journal_differences(topic, journal))
-        for kind, topic_records in topics.items():
-            read = await topic_records.through(page)
+        for reading in readings:
+            read = await reading.through(page)
             tally.records += sum(map(len, read.values()))
-            differing = topic_records.differences(read, [event for event in page.events if event.kind == kind])
-            tally.add("topic", kind, differing)
+            tally.add("topic", reading.topic.name, reading.differences(read, page.events))
         tally.events += len(page.events)
         tally.documents += len(page.documents)
         tally.up_to = page.up_to
 
-    def _stream_differences(self, page: Page) -> Iterator[str]:
-        for row in page.streams:
-            yield from differences.stream_differences(row, page.touched[row.stream])
-            noun = self._nouns.get(row.kind or "")
-            if noun and row.stream in page.told:
-                yield from differences.state_differences(noun, row, page.told[row.stream])
 
-    def _document_differences(self, page: Page, noun: Noun) -> Iterator[str]:
-        for stream, row in [(stream, row) for stream, (of, row) in page.documents.items() if of is noun]:
-            if stream in page.told:
-                yield from differences.document_differences(noun.view, row, page.told[stream])
-            else:
-                yield from differences.reach_differences(noun.view, row, page.touched[stream][-1])
+def _stream_differences(page: Page) -> Iterator[str]:
+    for row in page.streams:
+        yield from differences.stream_differences(row, page.touched[row.stream])
+        if row.stream in page.states:
+            yield from differences.state_differences(row, page.states[row.stream])
 
 
-class _Topic:
+def _document_differences(document: Document) -> Iterator[str]:
+    view, row, last, told = document
+    if told:
+        return differences.document_differences(view, row, told)
+    return differences.reach_differences(view, row, last)
+
+
+class _Telling:
+    """What the histories of some streams of a topic say, and the documents they are in, put into a page.
+
+    Histories are read whole, so those that are too long are left out. A document of several streams is told when one
+    of them is.
+    """
+
+    def __init__(self, seen: Snapshot, topic: Topic, reach: Reach, page: Page, tally: Tally) -> None:
+        self._seen = seen
+        self._topic = topic
+        self._reach = reach
+        self._page = page
+        self._tally = tally
+        self._documents: dict[str, list[DocumentTold]] = {}
+
+    async def of(self, streams: Sequence[str]) -> None:
+        told = await self._affordable(streams)
+        deciders = self._topic.deciders
+        for stream in set(streams) & told.keys():
+            if decider := deciders[names.kind_of(stream)]:
+                self._page.states[stream] = StateTold(decider)
+        for view in self._topic.views:
+            events = [event for stream in streams for event in self._page.touched[stream] if view.folds(event)]
+            await self._tell(view, events, set(told.values()))
+        if told:
+            async for event in self._seen.histories(told):
+                self._take(event)
+
+    async def _affordable(self, streams: Sequence[str]) -> dict[str, str]:
+        """The streams with their names, and what others their documents are of."""
+        kinds = dict.fromkeys(chain.from_iterable(view.kinds for view in self._topic.views))
+        by_name: dict[str, set[str]] = {}
+        for stream in streams:
+            name = names.name_of(stream)
+            by_name.setdefault(name, {f"{kind}/{name}" for kind in kinds}).add(stream)
+        lengths = await self._seen.lengths(list(chain.from_iterable(by_name.values())))
+        return {
+            stream: name
+            for name, its_streams in by_name.items()
+            if self._tally.affords(sum(lengths.get(stream, 0) for stream in its_streams))
+            for stream in its_streams
+        }
+
+    async def _tell(self, view: View[Any], events: Sequence[Recorded], told: Collection[str]) -> None:
+        last = {view.key(event): event for event in events}
+        skipped = await self._seen.skipped(view)
+        for key, row in (await self._seen.documents(view, list(last))).items():
+            name = names.name_of(last[key].stream)
+            projected = self._reach.projected[view.name][self._topic.partition(last[key].stream)]
+            up_to = min(projected, (row.broken_from or projected + 1) - 1)
+            document = DocumentTold(view, key, up_to, skipped) if name in told else None
+            self._page.documents.append(Document(view, row, last[key], document))
+            if document:
+                self._documents.setdefault(name, []).append(document)
+
+    def _take(self, event: Recorded) -> None:
+        if state := self._page.states.get(event.stream):
+            state.take(event)
+        for document in self._documents.get(names.name_of(event.stream), ()):
+            document.take(event)
+
+
+class _Reading:
     """One topic, read on from page to page."""
 
-    def __init__(self, noun: Noun, read: Records) -> None:
-        self._noun = noun
+    def __init__(self, topic: Topic, read: Records) -> None:
+        self.topic = topic
         self._read = read
         self._chains: dict[int, PartitionChain] = {}
 
@@ -266,7 +319,8 @@ class _Topic:
     def differences(self, read: Mapping[int, list[Seen]], events: Sequence[Recorded]) -> Iterator[str]:
         of_partition: dict[int, list[Recorded]] = {}
         for event in events:
-            of_partition.setdefault(self._noun.partition(event.stream), []).append(event)
+            if event.kind in self.topic.deciders:
+                of_partition.setdefault(self.topic.partition(event.stream), []).append(event)
         return chain.from_iterable(
             self._chains[partition].differences(some, of_partition.get(partition, ()))
             for partition, some in read.items()

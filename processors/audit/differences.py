@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from processors.audit.evidence import DocumentRow, Journal, Noun, StreamRow
-from processors.audit.histories import Told
+from processors.audit.evidence import DocumentRow, Journal, StreamRow
+from processors.audit.histories import DocumentTold, StateTold
 from processors.audit.records import UNKNOWN, Seen
 from readmodels.engine.views import View, encode, says_the_same
 from schemas import canonical_json, hashing, names
@@ -52,15 +52,15 @@ def stream_differences(row: StreamRow, events: Sequence[Recorded]) -> Iterator[s
         yield f"{row.stream}: position {event.position} is of {event.kind} and {event.owner}"
 
 
-def state_differences(noun: Noun, row: StreamRow, told: Told) -> Iterator[str]:
+def state_differences(row: StreamRow, told: StateTold) -> Iterator[str]:
     """The state inline in a stream is the fold of its events; one of another version is refolded by its next reader."""
-    if row.state is None or row.state_version != noun.decider.state_version:
+    if row.state is None or row.state_version != told.decider.state_version:
         return
     if told.state_error:
         yield f"{row.stream}: its events cannot be folded: {told.state_error}"
-    elif _decoded(row.state, noun.decider.state) != told.state:
+    elif _decoded(row.state, told.decider.state) != told.state:
         yield f"{row.stream}: the state is not the fold of its events"
-    elif row.wake_at != (due := noun.decider.wake_at(told.state)):
+    elif row.wake_at != (due := told.decider.wake_at(told.state)):
         yield f"{row.stream}: is to be woken at {row.wake_at}, its state says {due}"
 
 
@@ -72,7 +72,7 @@ def _decoded(text: str, shape: type[Any]) -> Any:
         return None
 
 
-def document_differences(view: View[Any], row: DocumentRow, told: Told) -> Iterator[str]:
+def document_differences(view: View[Any], row: DocumentRow, told: DocumentTold) -> Iterator[str]:
     """The document is the fold of its events, and its newest row of the journal says the same."""
     name = f"{view.name} {row.owner} {row.doc_key}"
     if told.document_error:

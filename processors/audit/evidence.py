@@ -1,6 +1,6 @@
 """What Postgres says about a page of the log, all of one snapshot; nothing is judged here."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,12 +26,12 @@ HISTORY_PAGE = 200
 
 
 @dataclass(frozen=True)
-class Noun:
-    """What becomes of one kind of stream: its state, its topic, its view."""
+class Topic:
+    """The kinds of streams that a topic has, with the rules of their states as far as we know them, and its views."""
 
-    decider: Decider[Any, Any]
-    view: View[Any]
-    topic: str
+    name: str
+    deciders: Mapping[str, Decider[Any, Any] | None]
+    views: Sequence[View[Any]]
     partitions: int
     generation: int
 
@@ -59,7 +59,7 @@ class StreamRow(NamedTuple):
 
 
 class DocumentRow(NamedTuple):
-    """A document (None: there is none), the position it is parked at, and its newest row of the journal."""
+    """A view's document (None: there is none), the position it is parked at, and its newest row of the journal."""
 
     owner: str
     doc_key: str
@@ -100,13 +100,14 @@ class Journal(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """How far a kind's partitions are published and projected, and what its view leaves out."""
+    """How far a topic's partitions are published, and projected into each of its views, by name."""
 
     published: Mapping[int, int]
-    projected: Mapping[int, int]
+    projected: Mapping[str, Mapping[int, int]]
 
     def covers(self, partition: int, position: int) -> bool:
-        return position <= min(self.published.get(partition, 0), self.projected.get(partition, 0))
+        reached = (positions.get(partition, 0) for positions in (self.published, *self.projected.values()))
+        return position <= min(reached)
 
 
 @asynccontextmanager
@@ -135,11 +136,13 @@ class Snapshot:
     async def epochs(self) -> list[Epoch]:
         return [Epoch(*row) for row in await self._connection.fetch(SQL["epochs"])]
 
-    async def reach(self, noun: Noun) -> Reach:
-        view = await self._live(noun.view)
-        published = await self._connection.fetch(SQL["published"], noun.topic)
-        projected = await self._connection.fetch(SQL["checkpoints"], view.name, view.version, noun.generation)
-        return Reach(_positions(published), _positions(projected))
+    async def reach(self, topic: Topic) -> Reach:
+        published = _positions(await self._connection.fetch(SQL["published"], topic.name))
+        return Reach(published, {view.name: await self._projected(view, topic.generation) for view in topic.views})
+
+    async def _projected(self, view: View[Any], generation: int) -> dict[int, int]:
+        view = await self._live(view)
+        return _positions(await self._connection.fetch(SQL["checkpoints"], view.name, view.version, generation))
 
     async def events(self, after: int, up_to: int, limit: int) -> list[Recorded]:
         return [recorded(row) for row in await self._connection.fetch(SQL["events"], after, up_to, limit)]
@@ -149,9 +152,14 @@ class Snapshot:
         last = [events[-1].seq for events in touched.values()]
         return [StreamRow(*row) for row in await self._connection.fetch(SQL["streams"], list(touched), first, last)]
 
-    async def histories(self, streams: Iterable[str]) -> AsyncIterator[Recorded]:
-        """Every event of the streams, stream by stream."""
-        async for row in self._connection.cursor(SQL["histories"], list(streams), prefetch=HISTORY_PAGE):
+    async def lengths(self, streams: Sequence[str]) -> dict[str, int]:
+        """The seq of each stream that there is."""
+        return {row["stream"]: row["seq"] for row in await self._connection.fetch(SQL["lengths"], streams)}
+
+    async def histories(self, streams: Mapping[str, str]) -> AsyncIterator[Recorded]:
+        """Every event of streams with their names, name by name, in the order of the log."""
+        columns = list(streams), list(streams.values())
+        async for row in self._connection.cursor(SQL["histories"], *columns, prefetch=HISTORY_PAGE):
             yield recorded(row)
 
     async def skipped(self, view: View[Any]) -> frozenset[int]:
@@ -167,9 +175,9 @@ class Snapshot:
     async def _live(self, view: View[Any]) -> View[Any]:
         return await live(self._connection, view) or view
 
-    async def journal(self, topic: str, after: int) -> Journal:
-        """What is wrong among the rows of the events above a position."""
-        faults = await self._connection.fetch(SQL["journal"], topic, after)
+    async def journal(self, topic: str, after: int, kind: str) -> Journal:
+        """What is wrong among the rows of the events above a position; versions are seqs of events of the kind."""
+        faults = await self._connection.fetch(SQL["journal"], topic, after, kind)
         epochs = await self._connection.fetch(SQL["journal_epochs"], topic)
         return Journal([JournalFault(*row) for row in faults], [Epoch(*row) for row in epochs])
 

@@ -31,9 +31,15 @@ from unnest($1::text[], $2::bigint[], $3::bigint[]) touched (stream, first_seq, 
 left join streams s on s.stream = touched.stream
 
 -- name: histories
--- unique (stream, seq)
+-- unique (stream, seq), once a stream
 select position, kind, stream, seq, type, version, owner, payload, digest, headers, recorded_at
-from events where stream = any($1::text[]) order by stream, seq
+from unnest($1::text[], $2::text[]) wanted (its_stream, name)
+join events on stream = its_stream
+order by name, position
+
+-- name: lengths
+-- by primary key
+select stream, seq from streams where stream = any($1::text[])
 
 -- name: documents
 -- by the primary keys; the newest row by journal_of_owner, backwards
@@ -63,7 +69,8 @@ with head as (
         (select max(j.watermark) from journal j, log_head l
          where j.topic = $1 and j.watermark <= head.watermark - (l.position - $2::bigint)), 0)
 ), judged as (
-    select l.watermark, l.next, l.owner, l.doc_version, e.owner as event_owner, e.seq as event_seq,
+    select l.watermark, l.next, l.owner, l.doc_version, e.owner as event_owner,
+        case when e.kind = $3 or e.position is null then e.seq else l.doc_version end as event_seq,
         l.position > $2 as is_new,
         l.next_position > $2 and l.next <> l.watermark + 1 as before_hole,
         l.payload is not null and sha256(convert_to(l.payload::text, 'UTF8')) <> l.payload_hash as altered

@@ -1,9 +1,10 @@
 """A topic's records in the order of their partitions, from near a moment on and only as far as a position."""
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -35,11 +36,14 @@ class Seen(NamedTuple):
 
 
 @asynccontextmanager
-async def reading(brokers: str, topic: str, partitions: int) -> AsyncIterator["Records"]:
+async def reading(brokers: str, topics: Mapping[str, int]) -> AsyncIterator[dict[str, "Records"]]:
+    """Several topics, which have so many partitions, by one consumer."""
     consumer = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False, fetch_max_wait_ms=FETCH_WAIT_MS)
     try:
         await consumer.start()
-        yield Records(consumer, [TopicPartition(topic, number) for number in range(partitions)])
+        partitions = {topic: [TopicPartition(topic, number) for number in range(n)] for topic, n in topics.items()}
+        consumer.assign([*chain.from_iterable(partitions.values())])
+        yield {topic: Records(consumer, its_partitions) for topic, its_partitions in partitions.items()}
     finally:
         await consumer.stop()
 
@@ -51,7 +55,6 @@ class Records:
         self._consumer = consumer
         self._partitions = partitions
         self._ahead: dict[TopicPartition, deque[Seen]] = {}
-        consumer.assign(partitions)
 
     async def begin(self, after: int, since: datetime) -> dict[int, int]:
         """Go to the first records above a position; `since`, when they were recorded, says about where that is.

@@ -1,7 +1,7 @@
 """Reading the log: plain cursors over committed rows (DESIGN §4)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -65,6 +65,10 @@ class LogReader:
     async def read_stream(self, stream: str, after: int, limit: int) -> list[Recorded]:
         """Events of one stream with `seq > after`, at most `limit`."""
         return _recorded(await self._pool.fetch(_SQL["read_stream"], stream, after, limit))
+
+    async def read_streams(self, after: Mapping[str, int], limit: int) -> list[Recorded]:
+        """Events of several streams in the order of the log, of each those with a seq above; at most `limit`."""
+        return _recorded(await self._pool.fetch(_SQL["read_streams"], [*after], [*after.values()], limit))
 
     async def read_owner(self, owner: str, kind: str, after: int, limit: int) -> OwnerPage:
         """Events of one owner and kind with `position > after`; `through` is the head of the same snapshot when the

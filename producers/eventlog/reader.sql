@@ -13,6 +13,13 @@ select position, kind, stream, seq, type, version, owner, payload, digest, heade
 select position, kind, stream, seq, type, version, owner, payload, digest, headers, recorded_at
   from events where stream = $1 and seq > $2 order by seq limit $3
 
+-- name: read_streams
+-- unique (stream, seq), once a stream
+select position, kind, stream, seq, type, version, owner, payload, digest, headers, recorded_at
+  from unnest($1::text[], $2::bigint[]) wanted (its_stream, after)
+ cross join lateral (select * from events where stream = its_stream and seq > after order by seq limit $3) found
+ order by position limit $3
+
 -- name: read_owner
 -- events_of_owner_<kind>; the head comes from the same snapshot, so an incomplete page is complete up to it
 select h.position as head, e.*

@@ -1,6 +1,6 @@
 """Long ranges of the log in constant memory: pages bounded by the number of events and the size of their payloads."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ _PAGE_BYTES = 2 << 20
 class Filter(msgspec.Struct, frozen=True):
     """Which events are wanted; None lets all through. `since` is the first moment, `before` the first one too late."""
 
-    kind: str | None = None
+    kinds: Sequence[str] | None = None
     stream: str | None = None
     owner: str | None = None
     type: str | None = None

@@ -6,7 +6,7 @@ select position, kind, stream, seq, type, version, owner, payload, digest, heade
         select *, octet_length(payload::text) as size
           from events
          where position > $1 and position <= $2
-           and ($3::text is null or kind = $3)
+           and ($3::text[] is null or kind = any($3))
            and ($4::text is null or stream = $4)
            and ($5::text is null or owner = $5)
            and ($6::text is null or type = $6)
@@ -21,7 +21,7 @@ where bytes - size < $10
 -- unique (stream, seq) for a stream; else the primary key, backwards
 select position, kind, stream, seq, type, version, owner, payload, digest, headers, recorded_at
   from events
- where ($1::text is null or kind = $1)
+ where ($1::text[] is null or kind = any($1))
    and ($2::text is null or stream = $2)
    and ($3::text is null or owner = $3)
    and ($4::text is null or type = $4)

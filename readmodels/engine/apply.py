@@ -109,10 +109,15 @@ async def _apply(pool: "asyncpg.Pool[Any]", view: View[D], generation: int, batc
 
 async def _attempt(connection: "Connection", view: View[D], generation: int, batch: Batch) -> Applied | Hole | None:
     """Look, fold, write; None, and nothing written, when somebody else moved a checkpoint in between."""
-    wanted = {view.key(delivery.event): partition for partition, some in batch.items() for delivery in some}
+    wanted = {
+        view.key(delivery.event): partition
+        for partition, some in batch.items()
+        for delivery in some
+        if view.folds(delivery.event)
+    }
     positions = [delivery.event.position for delivery in chain(*batch.values())]
     newest = max(positions, default=0)
-    seen = await look(connection, view, generation, wanted, (min(positions, default=0), newest))
+    seen = await look(connection, view, generation, wanted, batch, (min(positions, default=0), newest))
     if newest > seen.head:
         raise LogBehind(f"{view.topic} has position {newest}, the log ends at {seen.head}")
     fresh: dict[int, list[Delivery]] = {}
@@ -167,13 +172,18 @@ async def look(
     view: View[D],
     generation: int,
     wanted: Mapping[Key, int],
+    partitions: Collection[int],
     between: tuple[int, int] = (0, 0),
 ) -> Seen[D]:
-    """The documents of keys, the checkpoints of the partitions these are in, and what is skipped between positions."""
-    owners, doc_keys = [owner for owner, _ in wanted], [doc_key for _, doc_key in wanted]
+    """The documents of keys, each in its partition, the partitions' checkpoints, and what is skipped between positions.
+
+    A partition that none of the documents is in is looked for with a key that no document has.
+    """
+    bare = [partition for partition in partitions if partition not in wanted.values()]
+    rows = [*((*key, partition) for key, partition in wanted.items()), *((None, None, partition) for partition in bare)]
     scope = (view.name, view.version, generation)
-    partitions = list(wanted.values())
-    found = await connection.fetch(_statement(view.table, "look"), *scope, owners, doc_keys, partitions, *between)
+    columns = ([row[place] for row in rows] for place in range(3))
+    found = await connection.fetch(_statement(view.table, "look"), *scope, *columns, *between)
     if new := {row["partition"] for row in found if row["checkpoint"] is None}:
         await connection.execute(SQL["add_checkpoints"], *scope, list(new))
     return Seen(

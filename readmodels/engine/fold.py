@@ -51,7 +51,7 @@ def fold(
     """What the documents become; keys in `broken` are left alone, and so are the events at positions in `skipped`."""
     by_key: dict[Key, list[Recorded]] = {}
     for event in events:
-        if event.position not in skipped:
+        if view.folds(event) and event.position not in skipped:
             by_key.setdefault(view.key(event), []).append(event)
     folded = Folded[D]()
     for key in by_key.keys() - set(broken):
@@ -71,7 +71,11 @@ def _fold_one(view: View[D], key: Key, row: Row[D] | None, events: list[Recorded
         except Exception as error:  # noqa: BLE001 the supervised border of an entity: recorded, counted, not hidden
             folded.failures[key] = Failure(key, event.position, repr(error))
             break
-        row, last = Row(document, event.seq, event.position), event
+        row, last = _row(view, row, document, event), event
     if row and last:
         says_more = not says_the_same(before, row.document)
         folded.changes[key] = Change(row, last.recorded_at, says_more)
+
+
+def _row(view: View[D], before: Row[D] | None, document: D, event: Recorded) -> Row[D]:
+    return Row(document, view.version_after(before.doc_version if before else 0, event), event.position)

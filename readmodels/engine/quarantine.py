@@ -4,8 +4,8 @@ A retry folds the document's events of the log as far as its partition's checkpo
 journal and mark in one transaction (DESIGN §6). A live batch that left the document alone meanwhile is tried again.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 SQL = sql_files.load(__file__)
 
-History = Callable[[int], Awaitable[Sequence[Recorded]]]
-"""`history(after)`: the next page of a document's events with `seq > after`."""
+Seqs = Mapping[str, int]
+"""How far each stream was read."""
+
+History = Callable[[Seqs], Awaitable[Sequence[Recorded]]]
+"""`history(after)`: the next events, in order, of a document's streams; of each those with a seq above."""
 
 
 class NotParked(Exception):
@@ -89,7 +92,7 @@ class _Rebuilt(Generic[D]):
     change: Change[D] | None = None
     failure: Failure | None = None
     position: int = 0
-    seq: int = 0
+    seqs: Seqs = field(default_factory=dict)
 
 
 class _Retry(Generic[D]):
@@ -130,19 +133,22 @@ class _Retry(Generic[D]):
 
     async def _fold_on(self, rebuilt: _Rebuilt[D], up_to: int, left_out: frozenset[int]) -> _Rebuilt[D]:
         skipped = left_out | await skips.positions(self._connection, self._view.name, rebuilt.position, up_to)
-        while rebuilt.failure is None and (events := await self._next(rebuilt.seq, up_to)):
+        while rebuilt.failure is None and (events := await self._next(rebuilt.seqs, up_to)):
             rows = {self._mark.key: rebuilt.change.row} if rebuilt.change else {}
-            folded = fold(self._view, rows, (), events, skipped)
+            folded = fold(self._view, rows, (), filter(self._is_of_document, events), skipped)
             rebuilt = _Rebuilt(
                 folded.changes.get(self._mark.key, rebuilt.change),
                 folded.failures.get(self._mark.key),
                 events[-1].position,
-                events[-1].seq,
+                {**rebuilt.seqs, **{event.stream: event.seq for event in events}},
             )
         return rebuilt
 
-    async def _next(self, after_seq: int, up_to: int) -> list[Recorded]:
-        return [event for event in await self._history(after_seq) if event.position <= up_to]
+    async def _next(self, after: Seqs, up_to: int) -> list[Recorded]:
+        return [event for event in await self._history(after) if event.position <= up_to]
+
+    def _is_of_document(self, event: Recorded) -> bool:
+        return self._view.folds(event) and self._view.key(event) == self._mark.key
 
     async def _settle_mark(self, failure: Failure | None) -> None:
         if failure:

@@ -213,10 +213,11 @@ class _Run(Generic[D]):
         if self.all_in_memory:
             return
         view = self.target.view
-        missing = {key: partition for event in events if (key := view.key(event)) not in self.rows}
+        keys = (view.key(event) for event in events if view.folds(event))
+        missing = {key: partition for key in keys if key not in self.rows}
         if missing:
             async with self.pool.acquire() as connection:
-                self.rows.update((await look(connection, view, self.target.generation, missing)).rows)
+                self.rows.update((await look(connection, view, self.target.generation, missing, [partition])).rows)
 
     def _reach(self, partition: int, position: int) -> None:
         self.reached[partition] = max(self.reached[partition], min(position, self.target.until[partition]))

@@ -26,6 +26,8 @@ D = TypeVar("D", bound=Document)
 class View(Generic[D]):
     """A pure function of one topic's events, kept as one document a key (DESIGN I5).
 
+    `kinds` are those of the topic's streams that it folds: a document may be of several that have one name. The first
+    is the one whose seq is the document's version; events of other kinds than these do not touch it.
     `version` is the one a new database begins with; `older` ones that said something else go on saying it while
     they are live (ADR 7). `feeds` is the sync topic whose journal gets the changes.
     `statements` holds the view's own DDL: `create` (schema and table of a version, repeatable) and `cut_over` (the
@@ -34,7 +36,7 @@ class View(Generic[D]):
 
     name: str
     version: int
-    kind: str
+    kinds: tuple[str, ...]
     topic: str
     feeds: str | None
     document: type[D]
@@ -57,6 +59,14 @@ class View(Generic[D]):
     def after(self, document: D | None, event: Recorded) -> D:
         """The document after an event, as this version tells it."""
         return self.older.get(self.version, self.apply)(document, event)
+
+    def folds(self, event: Recorded) -> bool:
+        """Whether the event is news to the view; checkpoints move past the others."""
+        return event.kind in self.kinds
+
+    def version_after(self, before: int, event: Recorded) -> int:
+        """The document's version, which was `before`, after an event that it folds."""
+        return event.seq if event.kind == self.kinds[0] else before
 
     def key(self, event: Recorded) -> Key:
         return event.owner, self.doc_key(event)

@@ -151,7 +151,7 @@ async def project(where: Where, death: Death) -> None:
         batch = delivered(events)
         holed = {partition: [*some[:-2], some[-1]] for partition, some in batch.items()}
         await engine.prepare(pool, SUMMARIES)
-        projector = Projector(pool, SUMMARIES, 1, LogSource(LogReader(pool), SUMMARIES.kind, 6))
+        projector = Projector(pool, SUMMARIES, 1, LogSource(LogReader(pool), SUMMARIES.topic, 6))
         await projector.apply({partition: some[:-_NEW] for partition, some in batch.items()})
         await projector.apply(holed)
 

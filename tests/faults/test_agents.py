@@ -1,19 +1,19 @@
 """A Faust agent that raises, is moved by a rebalance, or loses Postgres: summaries stay those of the log (I5)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
 
-from processors import workers
 from processors.app import Processors, make_app, run_app
+from processors.arrivals import Arrival, batch, follow, take_arrivals
 from processors.inbox import Inbox
 from processors.lag import Watch
 from processors.projector import Projector
 from processors.sources import LogSource
-from processors.topics import wait_for_topic
+from processors.topics import wait_for_topics
 from producers.eventlog.reader import LogReader
 from readmodels import engine
 from readmodels.workers import SUMMARIES
@@ -26,7 +26,7 @@ DROP_ALL = (
 )
 
 
-class RaisingInbox(Inbox[workers.Arrival]):
+class RaisingInbox(Inbox[Arrival]):
     """Some puts fail, and with them the agent, which Faust starts again behind that record, five seconds later."""
 
     FAILING = (3, 40, 200)
@@ -35,7 +35,7 @@ class RaisingInbox(Inbox[workers.Arrival]):
         super().__init__()
         self.puts = 0
 
-    async def put(self, item: workers.Arrival) -> None:
+    async def put(self, item: Arrival) -> None:
         self.puts += 1
         if self.puts in self.FAILING:
             raise RuntimeError("an agent that fails")
@@ -43,16 +43,20 @@ class RaisingInbox(Inbox[workers.Arrival]):
 
 
 @asynccontextmanager
-async def projecting_with(pipeline: Pipeline, inbox: Inbox[workers.Arrival]) -> AsyncIterator[None]:
+async def projecting_with(pipeline: Pipeline, inbox: Inbox[Arrival]) -> AsyncIterator[None]:
     """The processors with an inbox of the test's."""
     async with asyncpg.create_pool(pipeline.database, min_size=1, max_size=2) as pool:
         await engine.prepare(pool, SUMMARIES)
-        partitions = await wait_for_topic(pipeline.bootstrap, pipeline.topic)
-        projector = Projector(pool, SUMMARIES, 1, LogSource(LogReader(pool), SUMMARIES.kind, partitions))
+        partitions = (await wait_for_topics(pipeline.bootstrap, [pipeline.topic]))[pipeline.topic]
+        projector = Projector(pool, SUMMARIES, 1, LogSource(LogReader(pool), SUMMARIES.topic, partitions))
         watch = Watch(pool, projector, partitions=partitions, topic=pipeline.topic, clock=now)
         app = make_app(pipeline.consuming)
-        workers.project_workers(app, pipeline.topic, inbox)
-        async with together(watch.run(), workers.apply_arrivals(pipeline.topic, inbox, projector), run_app(app)):
+        follow(app, pipeline.topic, [inbox])
+
+        async def take(arrivals: Sequence[Arrival]) -> None:
+            await projector.apply(batch(arrivals))
+
+        async with together(watch.run(), take_arrivals(inbox, take), run_app(app)):
             yield
 
 

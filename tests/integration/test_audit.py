@@ -24,9 +24,9 @@ from ops.stack.postgres import Postgres
 from processors.app import Processors, ProcessorSettings
 from processors.audit import last, minutely
 from processors.audit.audit import PAGE, Audit, Report
-from processors.audit.evidence import Noun
+from processors.audit.evidence import Topic
 from processors.audit.last import LastAudit
-from processors.audit.nouns import nouns
+from processors.audit.topics import audited
 from processors.projector import Projector
 from processors.quarantine import Releases, parked
 from processors.sources import LogSource
@@ -74,8 +74,8 @@ class Stack:
     topic: str
 
     def audit(self) -> Audit:
-        noun = Noun(DECIDER, SUMMARIES, self.topic, PARTITIONS, 1)
-        return Audit(self.pool, self.bootstrap, {names.WORKER: noun})
+        topic = Topic(self.topic, {names.WORKER: DECIDER}, [SUMMARIES], PARTITIONS, 1)
+        return Audit(self.pool, self.bootstrap, [topic])
 
     async def whole(self) -> Report:
         return await self.audit().run(0)
@@ -130,7 +130,7 @@ class Stack:
         )
 
     async def project(self, view: View[Any] = SUMMARIES) -> None:
-        source = LogSource(LogReader(self.pool), names.WORKER, PARTITIONS)
+        source = LogSource(LogReader(self.pool), SUMMARIES.topic, PARTITIONS)
         await Projector(self.pool, view, 1, source).apply(await self.deliveries())
 
 
@@ -252,7 +252,7 @@ async def test_a_parked_and_a_released_document_are_no_difference(stack: Stack) 
     await stack.project(FAULTY)
     assert (await stack.whole()).first == []
     (one,) = await parked(stack.pool)
-    source = LogSource(LogReader(stack.pool), names.WORKER, PARTITIONS)
+    source = LogSource(LogReader(stack.pool), SUMMARIES.topic, PARTITIONS)
     await Releases(stack.pool, FAULTY, 1, source).drop(one, Decision("ada", "why not"))
     assert (await stack.whole()).first == []
     await stack.pool.execute("delete from skips")
@@ -421,7 +421,7 @@ async def test_differences_are_gone_when_an_audit_that_began_as_early_finds_none
 
 
 async def test_an_audit_that_fails_ends_nobody_and_is_tried_again(settled: Stack) -> None:
-    nowhere = Audit(settled.pool, "127.0.0.1:1", nouns("", 1, PARTITIONS))
+    nowhere = Audit(settled.pool, "127.0.0.1:1", audited("", 1, {SUMMARIES.topic: PARTITIONS}))
     work = asyncio.create_task(minutely.run(settled.pool, nowhere))
     try:
         async with asyncio.timeout(30):

@@ -37,7 +37,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def watch(pool: "Pool[Any]", clock: Clock) -> Watch:
-    projector = Projector(pool, SUMMARIES, 1, LogSource(LogReader(pool), SUMMARIES.kind, PARTITIONS))
+    projector = Projector(pool, SUMMARIES, 1, LogSource(LogReader(pool), SUMMARIES.topic, PARTITIONS))
     return Watch(
         pool,
         projector,

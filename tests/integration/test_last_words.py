@@ -130,7 +130,7 @@ async def test_the_journals_tail_and_with_it_the_edge_go_on(
 
 async def test_a_projections_watch_goes_on(theirs: "Pool[Any]", between: Proxy, pool: "Pool[Any]") -> None:
     await engine.prepare(pool, SUMMARIES)
-    projector = Projector(theirs, SUMMARIES, 1, LogSource(LogReader(theirs), SUMMARIES.kind, 6))
+    projector = Projector(theirs, SUMMARIES, 1, LogSource(LogReader(theirs), SUMMARIES.topic, 6))
     watch = Watch(theirs, projector, partitions=6, topic=SUMMARIES.topic, clock=now)
 
     async def has_met() -> bool:

@@ -72,7 +72,7 @@ class FailingOnce(LogSource):
 
 
 def projector(pool: "Pool[Any]") -> tuple[Projector, FailingOnce]:
-    source = FailingOnce(LogReader(pool), names.WORKER, 6)
+    source = FailingOnce(LogReader(pool), SUMMARIES.topic, 6)
     return Projector(pool, SUMMARIES, 1, source), source
 
 

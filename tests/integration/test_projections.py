@@ -90,7 +90,7 @@ class Operator:
         return Answer(await process.wait(), out.decode(), err.decode())
 
     def pages(self) -> KafkaPages:
-        return KafkaPages(self.pool, self.bootstrap, self.topic, names.WORKER, 6)
+        return KafkaPages(self.pool, self.bootstrap, self.topic, SUMMARIES.topic, 6)
 
 
 @pytest.fixture
@@ -102,7 +102,8 @@ async def operator(pool: "Pool[Any]", database: str, kafka: Kafka) -> Operator:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
     for_ever = {"retention.ms": "-1"}  # these events are old
-    await admin.create_topics([NewTopic(topic, num_partitions=6, replication_factor=1, topic_configs=for_ever)])
+    topics = [prefix + one for one in names.TOPICS]
+    await admin.create_topics([NewTopic(one, 6, 1, topic_configs=for_ever) for one in topics])
     await admin.close()
     return Operator(pool, kept | told, kafka.bootstrap, topic)
 

@@ -86,7 +86,8 @@ async def make_topic(settings: ProcessorSettings) -> str:
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.brokers)
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(topic, num_partitions=6, replication_factor=1)])
+        topics = [settings.topic_prefix + one for one in names.TOPICS]
+        await admin.create_topics([NewTopic(one, num_partitions=6, replication_factor=1) for one in topics])
     finally:
         await admin.close()
     return topic

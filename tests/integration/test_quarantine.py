@@ -62,7 +62,7 @@ POISONED_AT = 18
 
 
 def source(pool: "Pool[Any]") -> LogSource:
-    return LogSource(LogReader(pool), names.WORKER, PARTITIONS)
+    return LogSource(LogReader(pool), SUMMARIES.topic, PARTITIONS)
 
 
 def projector(pool: "Pool[Any]", view: View[Any], generation: int = 1) -> Projector:
@@ -214,12 +214,12 @@ async def test_a_batch_that_waits_for_a_retry_sees_that_the_document_is_released
     """The retry has locked the checkpoint and read the log; the batch brings an event that it did not see."""
     await project(pool, log.events)
     one = await the_parked(pool)
-    entity = source(pool).entity(log.events[17].stream)
+    entity = source(pool).entity(SUMMARIES, log.events[17].stream)
     looks: list[int] = []
     locked, go_on = asyncio.Event(), asyncio.Event()
 
-    async def slow_history(after: int) -> Sequence[Recorded]:
-        looks.append(after)
+    async def slow_history(after: Mapping[str, int]) -> Sequence[Recorded]:
+        looks.append(sum(after.values()))
         events = await entity.history(after)
         if looks == [0, 6, 6]:
             locked.set()

@@ -58,7 +58,7 @@ async def main(dsn, dies_after_events, dies_in_write, head):
     async with asyncpg.create_pool(dsn, min_size=1, max_size=3) as pool:
         view = replace(SUMMARIES, version=SUMMARIES.version + 1)
         target = rebuild.Target(view, 1, dict.fromkeys(range(6), int(head)))
-        await rebuild.rebuild(pool, target, LogPages(pool, "worker", 6), told, events_a_write=4000)
+        await rebuild.rebuild(pool, target, LogPages(pool, SUMMARIES.topic, 6), told, events_a_write=4000)
 
 asyncio.run(main(*sys.argv[1:]))
 """
@@ -118,7 +118,7 @@ def target(log: Log, view: View[Summary] = NEXT) -> Target[Summary]:
 async def test_from_the_log_it_is_the_live_one(pool: "Pool[Any]", log: Log) -> None:
     await commit(pool, log.events)
     progress: list[Progress] = []
-    done = await rebuild(pool, target(log), LogPages(pool, names.WORKER, 6), progress.append)
+    done = await rebuild(pool, target(log), LogPages(pool, SUMMARIES.topic, 6), progress.append)
     assert done == progress[-1] == Progress(events=60, share=1.0)
     assert await engine.digest(pool, NEXT) == await live_digest(pool, log)
     assert await engine.checkpoints(pool, NEXT, 1) == dict.fromkeys(range(6), 60)
@@ -126,7 +126,7 @@ async def test_from_the_log_it_is_the_live_one(pool: "Pool[Any]", log: Log) -> N
 
 async def test_a_rebuild_leaves_the_journal_alone(pool: "Pool[Any]", log: Log) -> None:
     await commit(pool, log.events)
-    await rebuild(pool, target(log), LogPages(pool, names.WORKER, 6))
+    await rebuild(pool, target(log), LogPages(pool, SUMMARIES.topic, 6))
     assert await JournalReader(pool).head(names.WORKER_SUMMARIES) == 0
 
 
@@ -161,7 +161,7 @@ async def test_a_hole_that_the_log_cannot_fill_is_refused(pool: "Pool[Any]", log
 async def test_each_partition_ends_at_its_own_position(pool: "Pool[Any]", log: Log) -> None:
     await commit(pool, log.events)
     until = {partition: 20 + 5 * partition for partition in range(6)}
-    await rebuild(pool, Target(NEXT, 1, until), LogPages(pool, names.WORKER, 6))
+    await rebuild(pool, Target(NEXT, 1, until), LogPages(pool, SUMMARIES.topic, 6))
     assert await engine.checkpoints(pool, NEXT, 1) == until
     some = Log()
     some.events = [event for event in log.events if event.position <= until[partition_in(event, 6)]]
@@ -170,7 +170,7 @@ async def test_each_partition_ends_at_its_own_position(pool: "Pool[Any]", log: L
 
 async def test_what_an_operator_dropped_is_left_out(pool: "Pool[Any]", log: Log) -> None:
     await commit(pool, log.events)
-    await rebuild(pool, replace(target(log), dropped={9}), LogPages(pool, names.WORKER, 6))
+    await rebuild(pool, replace(target(log), dropped={9}), LogPages(pool, SUMMARIES.topic, 6))
     counts = await pool.fetch(f"select document ->> 'event_count' as n from {NEXT.table} order by doc_key")
     assert sorted(int(row["n"]) for row in counts) == [8, 8, 8, 8, 9, 9, 9]
 
@@ -185,7 +185,7 @@ async def test_an_event_that_cannot_be_applied_parks_its_document_in_the_new_ver
 
     await commit(pool, log.events)
     view = replace(NEXT, apply=refuse)
-    done = await rebuild(pool, target(log, view), LogPages(pool, names.WORKER, 6), events_a_write=10)
+    done = await rebuild(pool, target(log, view), LogPages(pool, SUMMARIES.topic, 6), events_a_write=10)
     assert done.failures == 1
     (parked,) = await pool.fetch("select version, position, doc_key from quarantine")
     assert (parked["version"], parked["position"]) == (NEXT.version, 9)
@@ -198,7 +198,7 @@ async def test_two_rebuilds_of_one_version_cannot_both_write(pool: "Pool[Any]", 
     await commit(pool, log.events)
 
     async def another(_progress: Progress) -> None:
-        await rebuild(pool, target(log), LogPages(pool, names.WORKER, 6))
+        await rebuild(pool, target(log), LogPages(pool, SUMMARIES.topic, 6))
 
     source = Script(log, [delivered(log.events)])
 
@@ -223,9 +223,9 @@ async def test_killed_anywhere_it_goes_on_to_the_digest_of_one_that_was_not(pool
         assert await process.wait() == -9
     everything = dict.fromkeys(range(6), 20_000)
     assert len(set((await engine.checkpoints(pool, NEXT, 1)).values())) > 1
-    done = await rebuild(pool, Target(NEXT, 1, everything), LogPages(pool, names.WORKER, 6))
+    done = await rebuild(pool, Target(NEXT, 1, everything), LogPages(pool, SUMMARIES.topic, 6))
     assert 0 < done.events < 20_000 - 8000
-    await rebuild(pool, Target(AFTER_NEXT, 1, everything), LogPages(pool, names.WORKER, 6))
+    await rebuild(pool, Target(AFTER_NEXT, 1, everything), LogPages(pool, SUMMARIES.topic, 6))
     assert await engine.digest(pool, NEXT) == await engine.digest(pool, AFTER_NEXT)
     assert await pool.fetchval(f"select sum(doc_version) from {NEXT.table}") == 20_000
 
@@ -234,7 +234,7 @@ async def test_killed_anywhere_it_goes_on_to_the_digest_of_one_that_was_not(pool
 async def test_a_rebuilt_version_that_is_live_goes_on_with_what_is_delivered(pool: "Pool[Any]", log: Log) -> None:
     await live_digest(pool, log)
     await commit(pool, log.events)
-    await rebuild(pool, target(log), LogPages(pool, names.WORKER, 6))
+    await rebuild(pool, target(log), LogPages(pool, SUMMARIES.topic, 6))
 
     async def nothing_left(positions: Mapping[int, int]) -> None:
         assert positions == await engine.checkpoints(pool, SUMMARIES, 1) | {
@@ -268,9 +268,9 @@ async def test_what_differs_after_a_cut_over_is_journalled(pool: "Pool[Any]", lo
     before = await JournalReader(pool).head(names.WORKER_SUMMARIES)
 
     async def catch_up(positions: Mapping[int, int]) -> None:
-        await rebuild(pool, Target(view, 1, dict(positions)), LogPages(pool, names.WORKER, 6))
+        await rebuild(pool, Target(view, 1, dict(positions)), LogPages(pool, SUMMARIES.topic, 6))
 
-    await rebuild(pool, Target(view, 1, dict.fromkeys(range(6), 30)), LogPages(pool, names.WORKER, 6))
+    await rebuild(pool, Target(view, 1, dict.fromkeys(range(6), 30)), LogPages(pool, SUMMARIES.topic, 6))
     assert await versions.cut_over(pool, view, 1, catch_up) == 1
     (row,) = await JournalReader(pool).read_all(names.WORKER_SUMMARIES, before, 10)
     assert row.payload is not None
@@ -295,7 +295,7 @@ async def test_a_cut_over_under_load_loses_and_repeats_nothing(pool: "Pool[Any]"
                 under_way.set()
 
     async def catch_up(positions: Mapping[int, int]) -> None:
-        await rebuild(pool, Target(NEXT, 1, dict(positions)), LogPages(pool, names.WORKER, 6))
+        await rebuild(pool, Target(NEXT, 1, dict(positions)), LogPages(pool, SUMMARIES.topic, 6))
 
     projecting = asyncio.create_task(project())
     await under_way.wait()
@@ -305,7 +305,7 @@ async def test_a_cut_over_under_load_loses_and_repeats_nothing(pool: "Pool[Any]"
     await projecting
     rows = await JournalReader(pool).read_all(names.WORKER_SUMMARIES, 0, 1000)
     assert sorted(row.position for row in rows) == list(range(1, 701))
-    await rebuild(pool, target(log, AFTER_NEXT), LogPages(pool, names.WORKER, 6))
+    await rebuild(pool, target(log, AFTER_NEXT), LogPages(pool, SUMMARIES.topic, 6))
     assert await engine.digest(pool, NEXT) == await engine.digest(pool, AFTER_NEXT)
 
 
@@ -337,7 +337,7 @@ async def test_versions_that_nothing_keeps_current_can_be_forgotten_at_once(pool
     await live_digest(pool, log)
     await commit(pool, log.events)
     for view in (NEXT, AFTER_NEXT):
-        await rebuild(pool, target(log, view), LogPages(pool, names.WORKER, 6))
+        await rebuild(pool, target(log, view), LogPages(pool, SUMMARIES.topic, 6))
     assert await versions.drop_silent(pool, SUMMARIES) == [NEXT, AFTER_NEXT]
     assert await versions.existing(pool, SUMMARIES) == [SUMMARIES]
     assert await pool.fetchval("select count(*) from worker_summaries") == 7
@@ -345,7 +345,7 @@ async def test_versions_that_nothing_keeps_current_can_be_forgotten_at_once(pool
 
 async def test_a_dropped_version_is_gone(pool: "Pool[Any]", log: Log) -> None:
     await commit(pool, log.events)
-    await rebuild(pool, target(log), LogPages(pool, names.WORKER, 6))
+    await rebuild(pool, target(log), LogPages(pool, SUMMARIES.topic, 6))
     assert await versions.existing(pool, SUMMARIES) == [SUMMARIES, NEXT]
     await versions.drop(pool, NEXT)
     assert await versions.existing(pool, SUMMARIES) == [SUMMARIES]

@@ -373,6 +373,6 @@ async def test_processors_wake_while_kafka_is_away(log: EventLog, pool: "Pool[An
         processors = Processors(settings, theirs, lambda: NOON, deciders=[ALARMS])
         running = asyncio.create_task(processors.run())
         await until_types(pool, "a", "alarm.rung")
-        assert processors.health().reason == "waiting for Postgres and the topic"
+        assert processors.health().reason == "waiting for Postgres and the topics"
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -1,7 +1,6 @@
 """What the audit's comparisons name, one difference each; the rest is in the integration lane."""
 
 from collections.abc import Callable
-from dataclasses import replace as with_changes
 
 import pytest
 from msgspec.structs import replace
@@ -9,10 +8,9 @@ from msgspec.structs import replace
 from processors.audit import differences
 from processors.audit.audit import SHOWN, Part, Tally
 from processors.audit.differences import PartitionChain
-from processors.audit.evidence import DocumentRow, Journal, JournalFault, Noun, StreamRow
-from processors.audit.histories import Told
+from processors.audit.evidence import DocumentRow, Journal, JournalFault, StreamRow
+from processors.audit.histories import DocumentTold
 from processors.audit.records import UNKNOWN, Seen
-from producers.workers import DECIDER
 from readmodels.engine.views import encode
 from readmodels.workers import SUMMARIES
 from schemas import kafka_records
@@ -20,8 +18,6 @@ from schemas.events import Recorded
 from schemas.history import Epoch
 from tests.quarantined import FAULTY, POISON
 from tests.worker_events import STARTED, Log, delivered, heartbeat, kafka_record
-
-NOUN = Noun(DECIDER, SUMMARIES, "oa.workers", 6, 1)
 
 
 def written() -> list[Recorded]:
@@ -170,14 +166,14 @@ def test_a_chain_goes_on_from_page_to_page_and_begins_anywhere_after_a_trimmed_t
     ]
 
 
-def folded(noun: Noun = NOUN, up_to: int = 4, skipped: frozenset[int] = frozenset()) -> Told:
-    told = Told(noun, up_to, skipped)
+def folded(up_to: int = 4, skipped: frozenset[int] = frozenset()) -> DocumentTold:
+    told = DocumentTold(SUMMARIES, SUMMARIES.key(EVENTS[0]), up_to, skipped)
     for event in EVENTS:
         told.take(event)
     return told
 
 
-def document_row(told: Told, /, **changes: object) -> DocumentRow:
+def document_row(told: DocumentTold, /, **changes: object) -> DocumentRow:
     assert told.row is not None
     text = encode(told.row.document)
     row = DocumentRow("user:41", "d", text, told.row.doc_version, told.row.last_position, None, 7, text, 4)
@@ -219,8 +215,7 @@ def test_what_is_skipped_parked_or_not_projected_yet_is_not_in_the_document() ->
 
 def test_an_event_that_cannot_be_applied_and_is_not_parked_is_named() -> None:
     log = Log()
-    noun = with_changes(NOUN, view=FAULTY)
-    told = Told(noun, 10, ())
+    told = DocumentTold(FAULTY, SUMMARIES.key(EVENTS[0]), 10, ())
     for event in (STARTED, POISON, heartbeat()):
         told.take(log.append("w", event))
     row = document_row(folded())
@@ -231,7 +226,7 @@ def test_an_event_that_cannot_be_applied_and_is_not_parked_is_named() -> None:
 
 def test_a_document_without_events_is_named() -> None:
     row = document_row(folded())
-    nothing = Told(NOUN, 0, ())
+    nothing = DocumentTold(SUMMARIES, SUMMARIES.key(EVENTS[0]), 0, ())
     assert list(differences.document_differences(SUMMARIES, row, nothing)) == [
         f"{NAME}is a document, and the log has none"
     ]
