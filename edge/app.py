@@ -28,6 +28,7 @@ from edge.health import EdgeHealth
 from edge.internal import deliveries
 from edge.internal import health as signed_health
 from edge.internal import runs as signed_runs
+from edge.internal import spend as signed_spend
 from edge.internal import workers as signed_workers
 from edge.internal.health import Release
 from edge.middleware import middleware
@@ -36,6 +37,7 @@ from edge.registry import PublishedSchemas
 from edge.requests import Services
 from edge.responses import DATABASE_ERRORS, EXCEPTION_HANDLERS
 from edge.runs import Runs
+from edge.spend import Spend
 from edge.standing import Standing
 from edge.sync.live import LiveSync, sources
 from edge.sync.settings import SyncSettings
@@ -61,7 +63,7 @@ from schemas.tracing import Spans
 _RETRY_S = 0.5
 _LOGGER = structlog.get_logger()
 _ROUTED = (
-    *(signed_workers, signed_runs, public_workers, deliveries),
+    *(signed_workers, signed_runs, public_workers, signed_spend, deliveries),
     *(health, sign_in, tokens, me, sync_tokens, signed_health, registry, openapi),
 )
 """Busy ones first: a request is compared with one route after the other."""
@@ -150,6 +152,7 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
         ),
         log,
         Runs(log, streams),
+        Spend(log, streams, reader),
         EventStreams(reader, tail, streams),
         EdgeHealth(log, reader, tail, journal_reader, journal_tail),
         Release(settings.release),

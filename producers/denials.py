@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from producers import runs, spending
 from producers.budgets import Budget
@@ -75,9 +75,10 @@ def denial(rejection: Rejection, target: Target, budget: Budget | None) -> Decis
     return evaluate(asked, budget.snapshot if budget else {}, {})
 
 
-def allowance(target: Target, budget: Budget) -> Decision:
-    """What a budget was asked, and had enough for."""
-    return evaluate(_asked(target, budget), budget.snapshot, {})
+def allowance(command: Reserve, held: Budget) -> Decision:
+    """What the budget was asked before it held this."""
+    before = structs.replace(held, held_msats=held.held_msats - command.amount_msats)
+    return evaluate(_asked(command.target, before), before.snapshot, {})
 
 
 def _asked(target: Target, budget: Budget | None) -> Payload:

@@ -77,8 +77,15 @@ class Release(msgspec.Struct, frozen=True):
     reconciled: bool = False
 
 
+class RequireReconcile(msgspec.Struct, frozen=True):
+    """Nobody knows whether the effect happened; the money stays held."""
+
+    target: Target
+    reason: str = holds.UNKNOWN_OUTCOME
+
+
 def parts(owner: str, target: Target) -> list[Part]:
-    """What a commit and a release write."""
+    """What a hold's end writes."""
     of_path = [Part(budget_stream(name), owner, budgets.DECIDER) for name in target.path]
     return [Part(target.hold, owner, holds.DECIDER), *of_path]
 
@@ -154,6 +161,11 @@ def release(states: States, command: Release, now: datetime) -> Writes:
         failure_reason=_or_unset(sanitiser.sanitise(command.failure_reason)),
     )
     return [*((budget_stream(name), freed) for name in hold.path), (command.target.hold, released)]
+
+
+def require_reconcile(states: States, command: RequireReconcile, now: datetime) -> Writes:
+    told = holds.decide(states[command.target.hold], holds.RequireReconcile(command.reason), now)
+    return [(command.target.hold, event) for event in told]
 
 
 def _path(states: States, target: Target) -> list[Budget]:

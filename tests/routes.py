@@ -326,6 +326,111 @@ def run_routes(path: str) -> dict[str, Expected]:
     }
 
 
+def held(**fields: Any) -> dict[str, Any]:
+    """A reservation that the cast made (runtime §1.8)."""
+    return {"run_id": "run_spend", "tool_call_id": "tc:known"} | fields
+
+
+def spend_routes(path: str) -> dict[str, Expected]:
+    """Fields of runtime §1.8, the ledger's refusals of §3.5."""
+    one = f"{path}/{{authorization_id}}"
+    holds = f"{one}/reservations"
+    ids = ("run_id", "tool_call_id")
+    listed = Expected(Access.SIGNED, 200, faults=(refused_query("limit=0"), refused_query("limit=201")))
+    return {
+        f"GET {path}": listed,
+        f"POST {path}": Expected(
+            Access.SIGNED,
+            202,
+            {
+                **dict.fromkeys(("authorization_id", "run_id", "thread_id", "autopilot_id"), NEW),
+                "mode": "delegated_budget_with_threshold",
+                **{f"max_{cap}_sats": 5 for cap in ("total", "per_call", "per_day")},
+                "threshold_sats": 0,
+                "constraints": {},
+                "metadata": {},
+                "expires_at": "2036-01-01T00:00:00Z",
+            },
+            faults=(
+                refused({"mode": "system"}),
+                refused({"threshold_sats": 5}),
+                refused({"mode": "delegated_budget_with_threshold"}),
+                refused({"max_total_sats": -1}),
+                refused({"max_per_day_sats": 2_100_000_000_000_001}),
+                refused({"max_per_call_sats": 1.5}),
+                refused({"authorization_id": "a" * 256}),
+                refused({"authorization_id": "a/b"}),
+                refused({"authorization_id": "a\x1fb"}),
+                refused({"expires_at": "2026-01-01T00:00:00"}),
+                refused({"expires_at": "0001-01-01T00:00:00+14:00"}),
+                refused({"constraints": [1]}),
+                Fault("no such parent", 404, {"parent_authorization_id": "auth-nobody"}),
+            ),
+        ),
+        f"GET {one}": Expected(Access.SIGNED, 200),
+        f"POST {one}/revoke": Expected(
+            Access.SIGNED, 202, {"reason": "r"}, faults=(refused({"reason": "r" * 256}), refused({"reason": "a\x00b"}))
+        ),
+        f"GET {holds}": listed,
+        f"POST {holds}": Expected(
+            Access.SIGNED,
+            202,
+            held(
+                tool_call_id="tc:new",
+                amount_sats=5,
+                retry_class="safe_retry",
+                approved=True,
+                provider_idempotency_key="k",
+                metadata={},
+            ),
+            needed=(*ids, "amount_sats"),
+            faults=(
+                *(refused(held(amount_sats=wrong)) for wrong in (0, -1, 1.5, "5", True)),
+                refused(held(amount_sats=5, retry_class="always")),
+                refused(held(amount_sats=5, tool_call_id="t" * 256)),
+                refused(held(amount_sats=5, tool_call_id="a\x00b")),
+                Fault("over budget", 409, held(tool_call_id="tc:new", amount_sats=101)),
+                Fault("another amount", 409, held(amount_sats=6)),
+                Fault("final", 409, held(tool_call_id="tc:released", amount_sats=5)),
+            ),
+        ),
+        f"POST {holds}/commit": Expected(
+            Access.SIGNED,
+            202,
+            held(amount_sats=5, reconciled=True, provider_correlation_id="c", provider_idempotency_key="k"),
+            needed=ids,
+            faults=(
+                refused(held(amount_sats=-1)),
+                Fault("larger than its hold", 409, held(amount_sats=6)),
+                Fault("final", 409, held(tool_call_id="tc:released")),
+                Fault("no reservation", 404, held(tool_call_id="tc:nobody")),
+            ),
+        ),
+        f"POST {holds}/release": Expected(
+            Access.SIGNED,
+            202,
+            held(failure_reason="r", reconciled=True),
+            needed=ids,
+            faults=(
+                refused(held(failure_reason="r" * 256)),
+                Fault("final", 409, held(tool_call_id="tc:committed")),
+                Fault("no reservation", 404, held(tool_call_id="tc:nobody")),
+            ),
+        ),
+        f"POST {holds}/reconcile-required": Expected(
+            Access.SIGNED,
+            202,
+            held(reason="r"),
+            needed=ids,
+            faults=(
+                refused(held(reason="r" * 256)),
+                Fault("final", 409, held(tool_call_id="tc:released")),
+                Fault("no reservation", 404, held(tool_call_id="tc:nobody")),
+            ),
+        ),
+    }
+
+
 def registry_routes(path: str) -> dict[str, Expected]:
     """Without a token and without a database (docs/data-engineers.md)."""
     subject, schema = f"{path}/subjects/{{subject}}", f"{path}/schemas/ids/{{id}}"
@@ -363,6 +468,7 @@ ROUTES: Final = {
     **worker_routes("/api/runtime/codex/workers", Access.USER, ""),
     **worker_routes("/internal/v1/codex/workers", Access.SIGNED, "/snapshot"),
     **run_routes("/internal/v1/runs"),
+    **spend_routes("/internal/v1/spend/authorizations"),
     "GET /internal/v1/health": Expected(Access.SIGNED, 200),
     "POST /internal/v1/comms/delivery-events": DELIVERY,
     **registry_routes("/registry"),

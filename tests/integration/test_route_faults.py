@@ -32,6 +32,7 @@ from tests.account_app import Unlimited
 from tests.nodes import SETTINGS, Caller, Node, node, sign_in, signed_token
 from tests.routes import NEW, ROUTES, SCHEMA, THREAD, Access, Expected, Fault
 from tests.run_calls import RunCalls
+from tests.spend_calls import SpendCalls
 
 Pool = asyncpg.Pool
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -47,6 +48,7 @@ FOR_NOBODY = ("/health", "/comms/delivery-events")
 NOBODYS: dict[str, dict[str, int]] = {
     "worker_id": {"unknown": 404, "somebody else's": 403},
     "run_id": {"unknown": 404, "somebody else's": 403},
+    "authorization_id": {"unknown": 404, "somebody else's": 403},
     "token_id": {"unknown": 404, "somebody else's": 404},
 }
 CODES = {
@@ -127,7 +129,7 @@ def _object_rows(route: str) -> Iterator[Row]:
     for name, statuses in NOBODYS.items():
         if f"{{{name}" in route and not ROUTES[route].any_object:
             yield from (Row(route, f"{which} object", status, which=which) for which, status in statuses.items())
-    if "{worker_id}" in route or "{run_id}" in route:
+    if any(f"{{{name}}}" in route for name in ("worker_id", "run_id", "authorization_id")):
         yield Row(route, "control character", 400, which="control character")
     if "{version}" in route:
         yield Row(route, "unknown version", 404, which="unknown version")
@@ -279,6 +281,7 @@ async def cast_of(http: httpx.AsyncClient, somebody: Caller, other: Caller) -> C
         run = RunCalls(caller, f"run-{caller.user_id}", THREAD)
         (await run.create()).raise_for_status()
         (await run.frame("f:known", "note")).raise_for_status()
+        await held_by(SpendCalls(caller, f"auth-{caller.user_id}", "run_spend"))
     expired = await _new_token(somebody, expires_at="2020-01-01T00:00:00Z")
     revoked = await _new_token(somebody)
     (await somebody.public("DELETE", f"/tokens/{revoked.partition('|')[0]}")).raise_for_status()
@@ -290,6 +293,7 @@ async def cast_of(http: httpx.AsyncClient, somebody: Caller, other: Caller) -> C
             "own": {
                 "{worker_id}": "w:own",
                 "{run_id}": f"run-{somebody.user_id}",
+                "{authorization_id}": f"auth-{somebody.user_id}",
                 "{token_id:int}": somebody.bearer.partition("|")[0],
                 "{subject}": SCHEMA.subject,
                 "{version}": str(SCHEMA.version),
@@ -298,16 +302,18 @@ async def cast_of(http: httpx.AsyncClient, somebody: Caller, other: Caller) -> C
             "unknown": {
                 "{worker_id}": "w:nobody",
                 "{run_id}": "run-nobody",
+                "{authorization_id}": "auth-nobody",
                 "{token_id:int}": "999999999",
                 "{subject}": "nobodys-value",
                 "{id}": "999999999",
             },
             "stopped": {"{worker_id}": "w:stopped"},
-            "control character": {"{worker_id}": "w%00x", "{run_id}": "r%00x"},
+            "control character": {"{worker_id}": "w%00x", "{run_id}": "r%00x", "{authorization_id}": "a%00x"},
             "unknown version": {"{version}": "99999"},
             "somebody else's": {
                 "{worker_id}": "w:theirs",
                 "{run_id}": f"run-{other.user_id}",
+                "{authorization_id}": f"auth-{other.user_id}",
                 "{token_id:int}": other.bearer.partition("|")[0],
             },
             "not a number": {"{token_id:int}": "seven"},
@@ -321,6 +327,16 @@ async def cast_of(http: httpx.AsyncClient, somebody: Caller, other: Caller) -> C
             "two": [socket_token] * 2,
         },
     )
+
+
+async def held_by(spend: SpendCalls) -> None:
+    """What tests/routes.py knows: 100 sats, 5 of them held, 5 spent, 5 given back."""
+    if (await spend.authorize(max_total_sats=100)).raise_for_status().status_code == 200:
+        return
+    for tool_call_id in ("tc:known", "tc:committed", "tc:released"):
+        (await spend.reserve(tool_call_id, 5)).raise_for_status()
+    (await spend.settle("commit", "tc:committed")).raise_for_status()
+    (await spend.settle("release", "tc:released")).raise_for_status()
 
 
 async def _new_token(caller: Caller, **fields: Any) -> str:

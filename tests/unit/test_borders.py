@@ -20,6 +20,7 @@ BORDERS = {
     "edge/auth/clock.py": {"datetime.datetime.now"},  # the clock that everything of the edge is handed
     "edge/middleware.py": {"uuid.uuid4"},  # a request's id
     "edge/run_bodies.py": {"uuid.uuid4"},  # a run's id that a request leaves to us
+    "edge/spend_bodies.py": {"uuid.uuid4"},  # an authorization's id that a request leaves to us
     "edge/worker_bodies.py": {"uuid.uuid4"},  # ids a request leaves to us, before it is a command
     "processors/audit/last.sql": {"now"},  # whose turn it is to audit: one clock for all processors
     "producers/eventlog/log.py": {

@@ -9,6 +9,8 @@ from producers import denials
 from producers.errors import InvalidRequest, NotFound, Rejection
 from producers.policy import decision_id, evaluate
 from producers.refusals import Denied
+from producers.spending import Reserve
+from schemas.amounts import msats_of
 from schemas.names import run_stream
 from schemas.runs_generated import PolicyBudgetExhausted, PolicyDecision
 from tests.books import NOON, RUN, Books, told
@@ -156,6 +158,9 @@ def test_what_is_allowed_is_held(books: Books) -> None:
     assert books.totals() == (0, 5, 95)
 
 
-def test_an_allowance_is_what_policy_allows(books: Books) -> None:
-    """Runtime §3.1."""
-    assert denials.allowance(books.target("a"), books.budget()).decision == "allowed"
+def test_an_allowance_is_decided_on_what_there_was_before(books: Books) -> None:
+    """Runtime §3.1: holding the last of it is allowed."""
+    command = Reserve(books.target("a"), msats_of(100))
+    books.reserve("a", 100)
+    decision = denials.allowance(command, books.budget())
+    assert (decision.decision, decision.budget["remaining_sats"]) == ("allowed", 100)
