@@ -19,9 +19,12 @@ from edge.requests import Endpoint, Endpoints, endpoints, service
 from edge.responses import Json, is_signed
 
 _REF: Final = "#/components/schemas/{model}"
+_MODE: Final = "validation"
 _PLACEHOLDER: Final = re.compile(r"{(\w+)")
 _OPTIONAL_TEXT: Final = {"in": "header", "required": False, "schema": {"type": "string"}}
 _PRINCIPAL: Final = [{"name": "x-oa-user-id", **_OPTIONAL_TEXT}, {"name": "x-oa-guest-scope", **_OPTIONAL_TEXT}]
+_THREAD: Final = {"name": "thread_id", "in": "query", "required": True, "schema": {"type": "string"}}
+"""Runtime §2.4."""
 _OF_STREAMS: Final = [
     {"name": "cursor", "in": "query", "required": False, "schema": {"type": "integer", "minimum": 0}},
     {"name": "tail_ms", "in": "query", "required": False, "schema": {"type": "integer", "minimum": 1}},
@@ -55,6 +58,13 @@ class Operation(NamedTuple):
     models: list[type[BaseModel]]
 
 
+class Told(NamedTuple):
+    """A model's name in the document, and its schema there."""
+
+    name: str
+    schema: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class SignedApi:
     """One of the app's services; the document is made when somebody asks for it first."""
@@ -74,11 +84,12 @@ async def openapi(request: Request) -> Response:
 def described(routes: Collection[BaseRoute], release: str) -> dict[str, Any]:
     found = list(operations(routes))
     models = {model for operation in found for model in operation.models}
-    modes = [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)]
-    _, schemas = models_json_schema(modes, ref_template=_REF)  # type: ignore[arg-type]  # mypy sees str, not the literal
+    references, schemas = models_json_schema([(model, _MODE) for model in _in_order(models)], ref_template=_REF)
+    names = {model: reference["$ref"].rpartition("/")[2] for (model, _), reference in references.items()}
+    told: dict[Any, Told] = {model: Told(name, schemas["$defs"][name]) for model, name in names.items()}
     paths: dict[str, dict[str, Any]] = {}
     for operation in found:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation, schemas["$defs"])
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation, told)
     return {
         "openapi": "3.1.0",
         "info": {"title": "OpenAgents runtime, signed API", "version": release},
@@ -89,6 +100,10 @@ def described(routes: Collection[BaseRoute], release: str) -> dict[str, Any]:
             "securitySchemes": {"request_token": {"type": "apiKey", "in": "header", "name": HEADER}},
         },
     }
+
+
+def _in_order(models: Collection[type[BaseModel]]) -> list[type[BaseModel]]:
+    return sorted(models, key=lambda model: (model.__name__, model.__module__))
 
 
 def operations(routes: Collection[BaseRoute]) -> Iterator[Operation]:
@@ -109,7 +124,7 @@ def _models(function: Any, seen: set[Any]) -> Iterator[type[BaseModel]]:
             yield from _models(named, seen)
 
 
-def _described(operation: Operation, schemas: Mapping[str, Any]) -> dict[str, Any]:
+def _described(operation: Operation, told: Mapping[type[BaseModel], Told]) -> dict[str, Any]:
     """A model whose name ends with Query is read from the query, any other from the body."""
     bodies = [model for model in operation.models if not model.__name__.endswith("Query")]
     queries = [model for model in operation.models if model.__name__.endswith("Query")]
@@ -117,22 +132,30 @@ def _described(operation: Operation, schemas: Mapping[str, Any]) -> dict[str, An
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in _PLACEHOLDER.findall(operation.path)
     ]
-    in_query = [parameter for model in queries for parameter in _parameters(schemas[model.__name__])]
+    in_query = [parameter for model in queries for parameter in _parameters(told[model].schema)]
     is_stream = operation.path.endswith("/stream")
     answer = "text/event-stream" if is_stream else "application/json"
-    told = {
+    document = {
         "operationId": f"{operation.method} {operation.path}",
         "summary": inspect.getdoc(operation.endpoint) or operation.endpoint.__name__.replace("_", " "),
-        "parameters": [*in_path, *in_query, *(_OF_STREAMS if is_stream else []), *_PRINCIPAL],
+        "parameters": [*in_path, *in_query, *_expected(operation, is_stream), *_PRINCIPAL],
         "responses": {
             "2XX": {"description": "done", "content": {answer: {}}},
             "default": {"description": "refused", "content": _json({"$ref": _REF.format(model="Error")})},
         },
     }
     for model in bodies:
-        content = _json({"$ref": _REF.format(model=model.__name__)})
-        told["requestBody"] = {"required": bool(schemas[model.__name__].get("required")), "content": content}
-    return told
+        content = _json({"$ref": _REF.format(model=told[model].name)})
+        document["requestBody"] = {"required": bool(told[model].schema.get("required")), "content": content}
+    return document
+
+
+def _expected(operation: Operation, is_stream: bool) -> Iterator[Any]:
+    """What endpoints read from the query without a model."""
+    if operation.method == "GET" and "{run_id}" in operation.path:
+        yield _THREAD
+    if is_stream:
+        yield from _OF_STREAMS
 
 
 def _parameters(schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

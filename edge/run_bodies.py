@@ -26,12 +26,14 @@ def _moment(text: str) -> str:
 
 
 class CreateBody(Fields):
-    """The ids are read as the token binds them; here only their types are judged."""
+    """Ids of runs and threads are read as the token binds them; here and below only their types are judged."""
 
     run_id: str | None = None
+    thread_id: str
 
 
 class FrameBody(Fields):
+    thread_id: str
     frame_id: Name
     type: Name
     payload: OpaqueObject | None = None
@@ -43,6 +45,7 @@ class FrameBody(Fields):
 
 
 class CancelBody(Fields):
+    thread_id: str
     reason: Nullable[Annotated[str, Field(max_length=1000)]] = None
 
     def command(self) -> RequestCancel:
