@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from starlette.responses import Response, StreamingResponse
 
 from edge.responses import coded
+from edge.stream_meter import Outcome, Unmetered
 from producers.eventlog.commands import dumps
 from producers.eventlog.reader import LogReader
 from producers.eventlog.streams import StreamReader
@@ -22,6 +23,7 @@ Encode = Callable[[Recorded], str]
 
 DEFAULT_TAIL_MS = 1000
 _PAGE = 500
+_NOBODY = Unmetered()
 _CURSOR = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -42,6 +44,7 @@ class EventStreams:
         cache_control: str,
         encode: Encode,
         floor: int | None = None,
+        meter: Unmetered = _NOBODY,
     ) -> Response:
         """The stream above `cursor`, above `latest_seq` without one; 410 below `floor`.
 
@@ -51,7 +54,7 @@ class EventStreams:
         if cursor is not None and cursor < floor:
             return coded(410, "stale_cursor", f"the oldest cursor that can be served is {floor}")
         after = latest_seq if cursor is None else cursor
-        frames = follow(self.reader, self.tail, stream, after, tail_ms, encode)
+        frames = follow(self.reader, self.tail, stream, after, tail_ms, encode, meter)
         headers = {"cache-control": cache_control, "x-accel-buffering": "no"}
         return StreamingResponse(frames, media_type="text/event-stream", headers=headers)
 
@@ -66,25 +69,38 @@ def cursor_of(text: str | None) -> int | None:
 
 
 async def follow(
-    reader: LogReader, tail: LogTail, stream: str, after: int, tail_ms: int, encode: Encode
+    reader: LogReader, tail: LogTail, stream: str, after: int, tail_ms: int, encode: Encode, meter: Unmetered
 ) -> AsyncIterator[str]:
     """Frames of every event with `seq > after`, ascending, none missing and none twice, until `tail_ms` are over."""
     deadline = asyncio.get_running_loop().time() + tail_ms / 1000
-    async with aclosing(committed(reader, tail, stream, after, deadline)) as pages:
-        async for events in pages:
-            yield "".join(map(encode, events))
+    outcome: Outcome = "client_closed"
+    try:
+        async with aclosing(committed(reader, tail, stream, after, deadline, meter)) as pages:
+            async for events in pages:
+                frames = list(map(encode, events))
+                meter.emitted([event.type for event in events], frames)
+                yield "".join(frames)
+        outcome = "tail_timeout"
+    except Exception:
+        outcome = "failed"
+        raise
+    finally:
+        meter.ended(outcome)
 
 
 async def committed(
-    reader: LogReader, tail: LogTail, stream: str, after: int, deadline: float
+    reader: LogReader, tail: LogTail, stream: str, after: int, deadline: float, meter: Unmetered = _NOBODY
 ) -> AsyncGenerator[Sequence[Recorded], None]:
     """The events themselves, until the loop's clock reaches `deadline` or this node follows no longer."""
     with tail.follow(stream) as later:
         while True:
+            meter.polled()
             while page := await reader.read_stream(stream, after, _PAGE):
                 after = page[-1].seq
                 yield page
+                meter.polled()
             async for event in _until(later, deadline):
+                meter.woken()
                 if event.seq == after + 1:
                     after = event.seq
                     yield [event]

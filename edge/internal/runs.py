@@ -1,5 +1,7 @@
 """Runs on the signed API (runtime §2.4–2.9, §2.17, DEC-1, DEC-2)."""
 
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -13,6 +15,7 @@ from edge.responses import Json
 from edge.run_bodies import CancelBody, CreateBody, FrameBody, checked_id, checked_run_id, new_run_id
 from edge.run_frames import run_frame
 from edge.runs import Call, Runs
+from edge.stream_meter import RunMeter
 from edge.tracing import trace_headers
 from schemas.names import run_stream
 
@@ -56,7 +59,14 @@ async def stream(request: Request) -> Response:
     cursor, tail_ms = cursor_in(request), tail_ms_in(request)
     floor, latest_seq = await service(request, Runs).span(call)
     return await service(request, EventStreams).respond(
-        run_stream(call.run_id), cursor, latest_seq, tail_ms, "no-cache", run_frame, floor
+        run_stream(call.run_id),
+        cursor,
+        latest_seq,
+        tail_ms,
+        "no-cache",
+        run_frame,
+        floor,
+        RunMeter(asyncio.get_running_loop().time),
     )
 
 

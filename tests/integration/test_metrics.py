@@ -9,23 +9,33 @@ import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 
+from edge.auth.request_token import HEADER
 from ops.stack.postgres import Postgres
 from processors.lag import Watch
 from processors.projector import Projector
 from processors.sources import LogSource
+from producers import ownership, runs
+from producers.eventlog.commands import Item, Part
+from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
+from producers.runs import AppendRunEvent
 from readmodels.workers import SUMMARIES
 from schemas import names
 from schemas.events import Recorded
+from schemas.names import run_stream, user_owner
 from tests import services
-from tests.nodes import SETTINGS, Node, node
+from tests.nodes import SETTINGS, Node, node, signed_token
 from tests.quarantined import FAULTY, POISON
+from tests.run_calls import RunCalls
 from tests.worker_events import NOON, STARTED, Log, commit, delivered, heartbeat
 
 Pool = asyncpg.Pool
 RUNTIME = "openagents_runtime_"
 KHALA = f"{RUNTIME}khala_projection_"
 VIEW = SUMMARIES.name
+EMIT, SESSION = f"{RUNTIME}stream_emit_", f"{RUNTIME}stream_session_"
+EMITTED = ("run.started", "run.delta", "other", "run.finished")
+SESSION_SUMS = {"emitted_events": 4, "emitted_chunks": 1, "wakeups": 0, "polls": 2}
 
 
 def sample(name: str, **labels: str) -> float:
@@ -210,3 +220,60 @@ async def test_reading_the_log_for_what_never_arrived_is_counted(pool: "Pool[Any
         await work.catch_up(partition, 5)
     await work.catch_up(partition, 5)
     assert (fine(), failed(), timed()) == (1, 1, 1)
+
+
+@pytest.fixture
+async def run(here: Node, pool: "Pool[Any]") -> RunCalls:
+    """A run of four events, one of a type that a client made up; it has ended."""
+    run = RunCalls(here.ada, "run_metered")
+    assert (await run.create()).status_code == 202
+    events = [
+        ("run.started", {}),
+        ("run.delta", {"delta": "a"}),
+        ("made.up", {}),
+        ("run.finished", {"status": "failed"}),
+    ]
+    part = Part(run_stream(run.run_id), user_owner(run.caller.user_id), runs.DECIDER)
+    rules, parts = ownership.owned(run.run_id, part)
+    log = EventLog(pool)
+    await log.execute_together(rules, parts, [Item(AppendRunEvent(event_type, {})) for event_type in types])
+    await log.close()
+    return run
+
+
+async def test_a_run_stream_tells_what_it_sent_and_how_it_ended(run: RunCalls) -> None:
+    """runtime §9: types that clients choose are no labels; the end of a run is two frames (DEC-16)."""
+    emitted = {kind: grown(f"{EMIT}count_total", event_type=kind, outcome="ok") for kind in EMITTED}
+    frames = grown(f"{EMIT}frames_sum", event_type="run.finished", outcome="ok")
+    sums = {name: grown(f"{SESSION}{name}_sum", outcome="tail_timeout") for name in SESSION_SUMS}
+    sessions = grown(f"{SESSION}count_total", outcome="tail_timeout")
+    lasted = grown(f"{SESSION}duration_ms_sum", outcome="tail_timeout")
+    await run.frames_above(0)
+    assert {kind: count() for kind, count in emitted.items()} == dict.fromkeys(EMITTED, 1)
+    assert (sessions(), frames()) == (1, 2)
+    assert {name: told() for name, told in sums.items()} == SESSION_SUMS
+    assert lasted() > 0
+
+
+async def test_a_client_that_leaves_is_told_from_a_window_that_ended(run: RunCalls) -> None:
+    """runtime §9."""
+    left = grown(f"{SESSION}count_total", outcome="client_closed")
+    stayed = grown(f"{SESSION}count_total", outcome="tail_timeout")
+    token = signed_token(user_id=run.caller.user_id, run_id=run.run_id, thread_id=run.thread_id)
+    headers = {HEADER: token, "x-oa-user-id": str(run.caller.user_id)}
+    query = {"thread_id": run.thread_id, "cursor": "0", "tail_ms": "60000"}
+    url = f"/internal/v1/runs/{run.run_id}/stream"
+    async with run.caller.http.stream("GET", url, params=query, headers=headers) as stream:
+        assert stream.status_code == 200
+    await services.eventually(lambda: left() == 1)
+    assert stayed() == 0
+
+
+async def test_commits_that_wake_readers_of_runs_are_counted(here: Node) -> None:
+    """runtime §9: what is written otherwise wakes nobody who follows a run."""
+    notified = grown(f"{RUNTIME}run_events_notify_count_total")
+    run = RunCalls(here.ada, "run_notified")
+    assert (await run.create()).status_code == 202
+    assert notified() == 0
+    assert (await run.cancel()).status_code == 202
+    assert notified() == 1

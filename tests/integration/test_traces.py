@@ -32,6 +32,7 @@ from schemas import names
 from tests.conftest import Kafka
 from tests.declared_metrics import FORBIDDEN
 from tests.nodes import Node, node
+from tests.run_calls import RunCalls
 from tests.services import eventually
 
 Pool = asyncpg.Pool
@@ -155,10 +156,14 @@ async def test_no_id_is_a_label(here: Node, exporter: InMemorySpanExporter) -> N
         await socket.until("update_batch", worker_id)
     for path in ("snapshot", "stream?cursor=0&tail_ms=1"):
         assert (await here.ada.signed("GET", f"/codex/workers/{worker_id}/{path}")).status_code == 200
+    run = RunCalls(here.ada, f"run_{uuid.uuid4().hex}", f"thr_{uuid.uuid4().hex}")
+    for answer in (await run.create(), await run.frame(f"f-{uuid.uuid4().hex}"), await run.cancel()):
+        assert answer.status_code == 202
+    assert await run.frames_above(0)
     labels = [sample.labels for metric in REGISTRY.collect() for sample in metric.samples]
     assert {name for told in labels for name in told} & FORBIDDEN == set()
     values = {value for told in labels for value in told.values()}
-    assert {value for value in values if is_id(value, worker_id, TRACE, CALLER, f"user:{here.ada.user_id}")} == set()
+    assert {value for value in values if is_id(value, worker_id, run.run_id, run.thread_id, CALLER)} == set()
 
 
 def is_id(value: str, *ids: str) -> bool:
