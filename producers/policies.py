@@ -42,9 +42,9 @@ class ProposePolicy(msgspec.Struct, frozen=True):
 
 
 class ActivatePolicy(msgspec.Struct, frozen=True):
-    """Let the proposed version count, from which on an older one does not; `number` says which one is meant."""
+    """Let the proposed version count, and no older one; the document's hash says which one is meant."""
 
-    number: int
+    document_hash: str
 
 
 class RetirePolicy(msgspec.Struct, frozen=True):
@@ -65,7 +65,7 @@ def decide(policy: PolicySet | None, command: Command, now: datetime) -> list[Ne
         case _ if policy is None:
             raise NotFound("no such policy set")
         case ActivatePolicy():
-            return _activate(policy, command.number)
+            return _activate(policy, command.document_hash)
         case RetirePolicy():
             return [PolicyRetired(policy.name)] if policy.active or policy.proposed else []
         case ErasePolicy():
@@ -108,11 +108,16 @@ def rules_of(sets: Iterable[PolicySet]) -> Rules:
     return Rules(ActiveSet(active[name].number, document(active[name].document)) for name in sorted(active))
 
 
+def document_hash(written: Payload) -> str:
+    """H of a document (runtime §0.4): what a version is known by."""
+    return hashing.hex_digest(written)
+
+
 def _propose(policy: PolicySet | None, command: ProposePolicy) -> list[NewEvent]:
     read = document(command.document)
     if policy is not None and policy.name != read.name:
         raise InvalidRequest(f"this is {read.name}, not {policy.name}")
-    digest = hashing.hex_digest(command.document)
+    digest = document_hash(command.document)
     newest = policy and (policy.proposed or policy.active)
     if newest and newest.document_hash == digest:
         return []
@@ -120,12 +125,12 @@ def _propose(policy: PolicySet | None, command: ProposePolicy) -> list[NewEvent]
     return [PolicyProposed(read.name, number, command.document, digest)]
 
 
-def _activate(policy: PolicySet, number: int) -> list[NewEvent]:
-    if policy.proposed and policy.proposed.number == number:
-        return [PolicyActivated(policy.name, number)]
-    if policy.active and policy.active.number == number:
+def _activate(policy: PolicySet, document_hash: str) -> list[NewEvent]:
+    if policy.proposed and policy.proposed.document_hash == document_hash:
+        return [PolicyActivated(policy.name, policy.proposed.number)]
+    if policy.active and policy.active.document_hash == document_hash:
         return []
-    raise Conflict(f"version {number} is not the one that is proposed")
+    raise Conflict("this is not the version that is proposed")
 
 
 def _proposed(before: PolicySet, payload: Payload) -> Payload:

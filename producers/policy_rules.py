@@ -55,8 +55,12 @@ class Fired(NamedTuple):
 
     def told(self) -> Payload:
         """`rule` of a `policy.decision` (ADR 14)."""
-        why = {"why": self.why} if self.why else {}
-        return {"set": self.set, "version": self.version, "rule": self.rule, **why}
+        return {"set": self.set, "version": self.version, "rule": self.rule}
+
+    @property
+    def detail(self) -> str:
+        """`detail` of a `policy.decision`: the same in words, with the rule's own."""
+        return f"{self.set} v{self.version}, rule {self.rule}" + (f": {self.why}" if self.why else "")
 
 
 class Counted(NamedTuple):

@@ -1,6 +1,6 @@
 """What a policy set would have refused, had it counted while a part of the log was written."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 import msgspec
@@ -11,8 +11,8 @@ from schemas.budgets_generated import HoldCommitted
 from schemas.events import Recorded
 
 MAX_EXAMPLES: Final = 20
-LONGEST_WINDOW_S: Final = 86_400
-"""So much before its beginning a simulation has to be told of already, for the rates."""
+LONGEST_WINDOW: Final = timedelta(days=1)
+"""So long before its beginning a simulation has to be told of already, for the rates."""
 
 
 class Refusal(NamedTuple):
@@ -47,7 +47,7 @@ class Report(msgspec.Struct):
 
 
 class Simulation:
-    """Is told of events in their order, from `LONGEST_WINDOW_S` before `since` on."""
+    """Is told of events in their order, from `LONGEST_WINDOW` before `since` on."""
 
     def __init__(self, rules: Rules, since: datetime) -> None:
         self.report = Report()

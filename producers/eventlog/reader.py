@@ -97,11 +97,11 @@ class LogReader:
         minute = horizon.replace(second=0, microsecond=0)
         async with self._searching:
             if self._searched is None or self._searched[0] != minute:
-                self._searched = minute, await self._position_before(minute)
+                self._searched = minute, await self.position_before(minute)
             _, before = self._searched
         return await self._pool.fetchval(_of_kind("owner_floor", kind), owner, before) or 0
 
-    async def _position_before(self, moment: datetime) -> int:
+    async def position_before(self, moment: datetime) -> int:
         """The newest position recorded before `moment`, 0 if none: a search by halves, for positions are dense."""
         low = (await self._pool.fetchval(_SQL["oldest_position"]) or 1) - 1
         high = (await self.head()).position

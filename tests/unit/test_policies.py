@@ -30,8 +30,9 @@ OWNER = "user:41"
 STREAM = policy_stream(OWNER, "careful")
 FIRST: dict[str, Any] = {"name": "careful", "deny": [{"rule": "shell", "tools": ["shell"]}]}
 SECOND: dict[str, Any] = {"name": "careful", "deny": [{"rule": "git", "tools": ["git.*"]}]}
-PROPOSED = PolicyProposed("careful", 1, FIRST, hashing.hex_digest(FIRST))
-PROPOSED_AGAIN = PolicyProposed("careful", 2, SECOND, hashing.hex_digest(SECOND))
+THE_FIRST, THE_SECOND = hashing.hex_digest(FIRST), hashing.hex_digest(SECOND)
+PROPOSED = PolicyProposed("careful", 1, FIRST, THE_FIRST)
+PROPOSED_AGAIN = PolicyProposed("careful", 2, SECOND, THE_SECOND)
 ACTIVATED = PolicyActivated("careful", 1)
 RETIRED = PolicyRetired("careful")
 
@@ -64,7 +65,7 @@ def test_a_first_version_is_proposed_and_does_not_count() -> None:
 
 
 def test_an_activated_version_counts() -> None:
-    assert decide(given(PROPOSED), ActivatePolicy(1), NOON) == [ACTIVATED]
+    assert decide(given(PROPOSED), ActivatePolicy(THE_FIRST), NOON) == [ACTIVATED]
     assert refused(given(PROPOSED, ACTIVATED), "shell")
 
 
@@ -87,7 +88,7 @@ def test_a_retired_set_says_nothing() -> None:
 
 def test_after_it_was_retired_versions_go_on() -> None:
     [event] = decide(given(PROPOSED, ACTIVATED, RETIRED), ProposePolicy(FIRST), NOON)
-    assert event == PolicyProposed("careful", 2, FIRST, hashing.hex_digest(FIRST))
+    assert event == PolicyProposed("careful", 2, FIRST, THE_FIRST)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +97,8 @@ def test_after_it_was_retired_versions_go_on() -> None:
         ([PROPOSED], ProposePolicy(FIRST)),
         ([PROPOSED], ProposePolicy(dict(reversed(FIRST.items())))),
         ([PROPOSED, ACTIVATED], ProposePolicy(FIRST)),
-        ([PROPOSED, ACTIVATED], ActivatePolicy(1)),
-        ([PROPOSED, ACTIVATED, PROPOSED_AGAIN], ActivatePolicy(1)),
+        ([PROPOSED, ACTIVATED], ActivatePolicy(THE_FIRST)),
+        ([PROPOSED, ACTIVATED, PROPOSED_AGAIN], ActivatePolicy(THE_FIRST)),
         ([PROPOSED, ACTIVATED, RETIRED], RetirePolicy()),
     ],
 )
@@ -111,13 +112,18 @@ def test_an_older_document_is_a_version_of_its_own() -> None:
     assert event.body()["policy_version"] == 3
 
 
-@pytest.mark.parametrize("number", [0, 1, 3])
-def test_only_the_proposed_version_is_activated(number: int) -> None:
+@pytest.mark.parametrize("document_hash", ["", THE_FIRST, THE_SECOND.upper()])
+def test_only_the_proposed_version_is_activated(document_hash: str) -> None:
     with pytest.raises(Conflict):
-        decide(given(PROPOSED, PROPOSED_AGAIN), ActivatePolicy(number), NOON)
+        decide(given(PROPOSED, PROPOSED_AGAIN), ActivatePolicy(document_hash), NOON)
 
 
-@pytest.mark.parametrize("command", [ActivatePolicy(1), RetirePolicy(), ErasePolicy()])
+def test_a_second_version_is_activated_by_its_own_document() -> None:
+    policy = given(PROPOSED, ACTIVATED, PROPOSED_AGAIN)
+    assert decide(policy, ActivatePolicy(THE_SECOND), NOON) == [PolicyActivated("careful", 2)]
+
+
+@pytest.mark.parametrize("command", [ActivatePolicy(THE_FIRST), RetirePolicy(), ErasePolicy()])
 def test_a_set_that_is_not_there(command: Command) -> None:
     with pytest.raises(NotFound):
         decide(None, command, NOON)

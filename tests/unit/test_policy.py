@@ -124,6 +124,7 @@ def test_a_rules_denial_has_the_hash_of_a_denial_with_its_code() -> None:
     assert decision.step is None
     assert decision.rule is not None
     assert decision.rule.told() == {"set": "freeze", "version": 3, "rule": "default"}
+    assert decision.rule.detail == "freeze v3, rule default"
 
 
 def test_rules_that_let_through_change_nothing() -> None:

@@ -1,0 +1,52 @@
+"""Reading the log for what policy decided, and for the calls that a policy set may be tried on."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from producers.eventlog.reader import LogReader, recorded
+from producers.policies import PolicySet
+from schemas import canonical_json, sql_files
+from schemas.budgets_generated import HoldCommitted, HoldReserved
+from schemas.events import Payload, Recorded
+from schemas.names import policy_stream
+from schemas.runs_generated import PolicyDecision
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    Pool = asyncpg.Pool[Any]
+
+_SQL = sql_files.load(__file__)
+_STRETCH: Final = 20_000
+_TYPES: Final = [HoldReserved.type, HoldCommitted.type, PolicyDecision.type, "tool.call"]
+
+
+async def calls(pool: "Pool", owner: str, since: datetime) -> AsyncIterator[Recorded]:
+    """What an owner's calls left in the log from a moment on, in their order."""
+    reader = LogReader(pool)
+    head, after = (await reader.head()).position, await reader.position_before(since)
+    while after < head:
+        up_to = min(after + _STRETCH, head)
+        for row in await pool.fetch(_SQL["calls"], after, up_to, owner, _TYPES):
+            yield recorded(row)
+        after = up_to
+
+
+async def decision(pool: "Pool", decision_id: str) -> Recorded | None:
+    """The newest `policy.decision` of this id (runtime §3.6)."""
+    row = await pool.fetchrow(_SQL["decision"], decision_id)
+    return recorded(row) if row else None
+
+
+async def proposed(pool: "Pool", owner: str, name: str, version: int) -> Payload | None:
+    """A set's document as it was proposed; None when there is none, or it was erased."""
+    row = await pool.fetchrow(_SQL["proposal"], policy_stream(owner, name), version)
+    document: Payload | None = recorded(row).payload.get("document") if row else None
+    return document
+
+
+async def sets(pool: "Pool", owner: str | None) -> list[PolicySet]:
+    """Every policy set of an owner, else of all; active or not."""
+    rows = await pool.fetch(_SQL["sets"], owner)
+    return [canonical_json.decode_as(row["state"], PolicySet) for row in rows]
