@@ -6,7 +6,8 @@ select position, kind, stream, seq, type, version, owner, payload, digest, heade
 -- name: decision
 -- primary key, backwards: an operator asks, and mostly about the newest
 select position, kind, stream, seq, type, version, owner, payload, digest, headers, recorded_at
-  from events where type = 'policy.decision' and version > 0 and payload ->> 'policy_decision_id' = $1 order by position desc limit 1
+  from events where type = 'policy.decision' and version > 0 and payload ->> 'policy_decision_id' = $1
+ order by position desc limit 1
 
 -- name: proposal
 -- unique (stream, seq)

@@ -17,8 +17,10 @@ from oa_client.workers import WorkerEvent
 from ops.bench import app_server
 from ops.bench.crowd import Counting, Crowd, Visitor
 from ops.bench.figures import Figure, Run, beside, by_itself, percentile, show
+from ops.bench.policy import allowing, denying
 from ops.bench.worker import ways_of_deltas
 from ops.commands import bench
+from producers.policy_documents import document
 
 
 def test_a_percentile_is_a_value_that_was_measured() -> None:
@@ -108,3 +110,9 @@ async def test_the_way_of_a_delta_is_from_when_it_was_said_and_only_the_asked_tu
     [(sent, arrived)] = [way async for way in ways_of_deltas(events())]
     assert sent == 5
     assert arrived > sent
+
+
+def test_there_are_two_hundred_rules_to_decide_by() -> None:
+    rules = [*denying(), *allowing()]
+    assert len(rules) == len({rule.written["rule"] for rule in rules}) == 200
+    assert len(document({"name": "bench", "deny": [rule.written for rule in denying()]}).deny) == 150
