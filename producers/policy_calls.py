@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from producers.policy_rules import Counted, Facts
+import msgspec
+
+from producers.eventlog.recent import Recent
+from producers.policy_rules import Counted, Facts, Rules
 from schemas.budgets_generated import HoldReserved
 from schemas.events import Payload, Recorded
 from schemas.names import run_id_of
@@ -14,6 +17,10 @@ from schemas.runs_generated import PolicyDecision
 
 SPENDING: Final = "spend"
 """What a call is called of which nobody said the tool."""
+LONGEST_WINDOW: Final = timedelta(days=1)
+"""Whoever counts for rates has to begin so long before."""
+_MOST_HELD: Final = 10_000
+"""Between a hold and its tool call no more of an owner's calls begin."""
 
 
 class Call(NamedTuple):
@@ -54,7 +61,7 @@ def facts_of(told: Mapping[str, Any], now: datetime, *, sats: int = 0) -> Facts:
 
 
 class Windows:
-    """When calls went through, by the rules that count them; what is older than its window is forgotten."""
+    """When calls went through, by what counts them; what is older than its window is forgotten."""
 
     def __init__(self) -> None:
         self._times = defaultdict[str, deque[datetime]](deque)
@@ -73,6 +80,35 @@ class Windows:
         while times and times[0] <= oldest:
             times.popleft()
         return len(times)
+
+
+class Passed:
+    """An owner's calls one after the other, each once, and how many of them went through lately."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._windows = Windows()
+        self._held: Recent[tuple[str, str], str] = Recent(_MOST_HELD)
+
+    def call_of(self, event: Recorded) -> Call | None:
+        """None also for a tool call whose money was held before: the hold is what counts."""
+        call = call_of(event)
+        if call is None or call.denied:
+            return call
+        identity = (call.run_id, call.tool_call_id)
+        if call.hold_id is None:
+            return None if self._held.get(identity) else call
+        self._held.put(identity, call.hold_id)
+        return call
+
+    def with_counts(self, facts: Facts) -> Facts:
+        """As rules have to be given them."""
+        recent = self._windows.recent(self._rules.counted(facts), facts.now)
+        return msgspec.structs.replace(facts, recent=recent)
+
+    def add(self, call: Call) -> None:
+        """It went through."""
+        self._windows.add(self._rules.counted(call.facts), call.facts.now)
 
 
 def _denied(payload: Payload, at: datetime) -> Facts:

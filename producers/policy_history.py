@@ -1,10 +1,9 @@
 """Reading the log for what policy decided, and for the calls that a policy set may be tried on."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from producers.eventlog.reader import LogReader, recorded
+from producers.eventlog.reader import recorded
 from producers.policies import PolicySet
 from schemas import canonical_json, sql_files
 from schemas.budgets_generated import HoldCommitted, HoldReserved
@@ -22,15 +21,13 @@ _STRETCH: Final = 20_000
 _TYPES: Final = [HoldReserved.type, HoldCommitted.type, PolicyDecision.type, "tool.call"]
 
 
-async def calls(pool: "Pool", owner: str, since: datetime) -> AsyncIterator[Recorded]:
-    """What an owner's calls left in the log from a moment on, in their order."""
-    reader = LogReader(pool)
-    head, after = (await reader.head()).position, await reader.position_before(since)
-    while after < head:
-        up_to = min(after + _STRETCH, head)
-        for row in await pool.fetch(_SQL["calls"], after, up_to, owner, _TYPES):
+async def calls(pool: "Pool", owner: str, after: int, up_to: int) -> AsyncIterator[Recorded]:
+    """What an owner's calls left in the positions `(after, up_to]` of the log, in their order."""
+    while after < up_to:
+        end = min(after + _STRETCH, up_to)
+        for row in await pool.fetch(_SQL["calls"], after, end, owner, _TYPES):
             yield recorded(row)
-        after = up_to
+        after = end
 
 
 async def decision(pool: "Pool", decision_id: str) -> Recorded | None:

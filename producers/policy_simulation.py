@@ -1,18 +1,16 @@
 """What a policy set would have refused, had it counted while a part of the log was written."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import msgspec
 
-from producers.policy_calls import Call, Windows, call_of
+from producers.policy_calls import Call, Passed
 from producers.policy_rules import Facts, Fired, Rules
 from schemas.budgets_generated import HoldCommitted
 from schemas.events import Recorded
 
 MAX_EXAMPLES: Final = 20
-LONGEST_WINDOW: Final = timedelta(days=1)
-"""So long before its beginning a simulation has to be told of already, for the rates."""
 
 
 class Refusal(NamedTuple):
@@ -47,38 +45,28 @@ class Report(msgspec.Struct):
 
 
 class Simulation:
-    """Is told of events in their order, from `LONGEST_WINDOW` before `since` on."""
+    """Is told of events in their order, from the longest window before `since` on, for the rates."""
 
     def __init__(self, rules: Rules, since: datetime) -> None:
         self.report = Report()
         self._rules = rules
         self._since = since
-        self._windows = Windows()
-        self._held = set[tuple[str, str]]()
+        self._passed = Passed(rules)
         self._would_be_held = dict[str, bool]()
 
     def take(self, event: Recorded) -> None:
         if event.type == HoldCommitted.type:
             self._spent(event)
-        elif (call := call_of(event)) and not self._is_told_of(call):
+        elif call := self._passed.call_of(event):
             fired = self._decided(call)
             if event.recorded_at >= self._since:
                 self._count(event, call, fired)
 
-    def _is_told_of(self, call: Call) -> bool:
-        """A tool call whose money was held comes twice: the hold is what counts."""
-        identity = (call.run_id, call.tool_call_id)
-        if call.hold_id:
-            self._held.add(identity)
-        return not call.hold_id and not call.denied and identity in self._held
-
     def _decided(self, call: Call) -> Fired | None:
         """Only what went through, and would have, counts for a rate."""
-        counted = self._rules.counted(call.facts)
-        recent = self._windows.recent(counted, call.facts.now)
-        fired = self._rules.refusal(msgspec.structs.replace(call.facts, recent=recent))
+        fired = self._rules.refusal(self._passed.with_counts(call.facts))
         if fired is None and not call.denied:
-            self._windows.add(counted, call.facts.now)
+            self._passed.add(call)
         return fired
 
     def _count(self, event: Recorded, call: Call, fired: Fired | None) -> None:

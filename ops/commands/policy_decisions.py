@@ -17,10 +17,12 @@ from ops.commands.options import Data, screen, telling_errors
 from ops.settings import Settings, of_this_process
 from ops.stack.processes import StackError
 from producers import policy_history
+from producers.eventlog.reader import LogReader
+from producers.policy_calls import LONGEST_WINDOW
 from producers.policy_documents import Document, InvalidPolicy, document, parsed
 from producers.policy_explanation import Explanation, explained, fired
 from producers.policy_rules import ActiveSet, Rules
-from producers.policy_simulation import LONGEST_WINDOW, Refusal, Report, Simulation
+from producers.policy_simulation import Refusal, Report, Simulation
 from schemas.events import Payload
 from schemas.times import iso6, parse
 
@@ -141,7 +143,9 @@ def _print(lines: Mapping[str, Any]) -> None:
 async def _simulated(settings: Settings, drafted: Document, owner: str, since: datetime) -> Report:
     simulation = Simulation(Rules([ActiveSet(0, drafted)]), since)
     async with connected(settings) as pool:
-        async for event in policy_history.calls(pool, owner, since - LONGEST_WINDOW):
+        reader = LogReader(pool)
+        after, head = await reader.position_before(since - LONGEST_WINDOW), (await reader.head()).position
+        async for event in policy_history.calls(pool, owner, after, head):
             simulation.take(event)
     return simulation.report
 
