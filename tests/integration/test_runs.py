@@ -80,6 +80,7 @@ async def test_a_run_without_an_id_gets_one(here: Node) -> None:
     assert answer.json()["runId"].startswith("run_")
 
 
+@pytest.mark.invariant("I8")
 async def test_a_run_belongs_to_who_created_it(here: Node, run: RunCalls) -> None:
     """DEC-2, runtime §2.3."""
     bobs = RunCalls(here.bob, run.run_id)
@@ -186,6 +187,7 @@ async def test_a_token_comes_before_the_thread(here: Node, run: RunCalls) -> Non
 # --- frames ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.invariant("I6")
 async def test_a_frame_its_repetition_and_conflicts(run: RunCalls) -> None:
     """Runtime A.1, §1.10, §2.7."""
     accepted = {"runId": run.run_id, "frameId": "f-1", "status": "accepted"}
@@ -234,6 +236,7 @@ async def test_frames_of_other_runs_have_identities_of_their_own(here: Node, run
     assert (await other.frame("f-1", payload={"n": 2})).status_code == 202
 
 
+@pytest.mark.invariant("I6")
 async def test_a_frames_identity_is_kept_for_ever(run: RunCalls, pool: "Pool[Any]") -> None:
     """DESIGN §4: retention forgets identities of ingested events only."""
     await run.frame("f-1")
@@ -362,6 +365,7 @@ async def test_cursors_of_a_runs_stream(run: RunCalls, log: EventLog) -> None:
         assert refused(await run.get("stream", params=query, headers=headers)) == (400, "invalid_request")
 
 
+@pytest.mark.invariant("I8")
 async def test_eight_slow_streams_see_the_same_complete_sequence_and_its_end(run: RunCalls, log: EventLog) -> None:
     """Runtime §13: they read while the run goes on, and stay open after `[DONE]` (DEC-16)."""
     async with asyncio.TaskGroup() as group:
