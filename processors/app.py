@@ -16,13 +16,16 @@ from processors.audit import minutely
 from processors.audit.audit import Audit
 from processors.audit.topics import audited
 from processors.consumers import Begin, Consumer, Feed, Host
+from processors.executor import Executor
 from processors.inbox import Inbox
 from processors.lag import Health, worst
 from processors.projections import Projection
+from processors.recovery import Recovery
 from processors.sources import LogSource
 from processors.topics import wait_for_topics
 from producers.eventlog import epochs
 from producers.eventlog.commands import Decider
+from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
 from producers.eventlog.timers import Timers
 from producers.nouns import DECIDERS
@@ -43,17 +46,21 @@ METADATA_MS = 3000
 CONSUMERS: Final[tuple[tuple[str, Begin], ...]] = tuple(
     (view.topic, partial(Projection.begin, view)) for view in VIEWS.values()
 )
-"""Who takes which topic's records."""
+"""Which view takes which topic's records."""
 
 
 @dataclass(frozen=True)
 class ProcessorSettings:
-    """`generation` counts the times the topics were made anew with another number of partitions (DESIGN §5)."""
+    """`generation` counts the times the topics were made anew with another number of partitions (DESIGN §5).
+
+    `executor` is the process's name as an owner of leases: no other process has it, nor had it before.
+    """
 
     brokers: str = "127.0.0.1:8751"
     group: str = "oa-processors"
     topic_prefix: str = ""
     generation: int = 1
+    executor: str = "processors"
 
 
 class Processors:
@@ -108,12 +115,19 @@ class Processors:
 
     async def _run(self) -> None:
         """Timers need Postgres alone: they do not wait for Kafka."""
-        self._timers = Timers(self._pool, self._deciders, self._clock, self._monotonic)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._timers.run())
-            tasks.create_task(self._follow_topics())
+        log = EventLog(self._pool, clock=self._clock)
+        executor = Executor(self._pool, log, self._settings.executor)
+        recovery = Recovery(executor.name, executor.take_over)
+        self._timers = Timers(self._pool, self._deciders, self._clock, self._monotonic, {names.LEASE: recovery})
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._timers.run())
+                tasks.create_task(executor.lanes.run())
+                tasks.create_task(self._follow_topics(executor))
+        finally:
+            await log.close()
 
-    async def _follow_topics(self) -> None:
+    async def _follow_topics(self, executor: Executor) -> None:
         prefix = self._settings.topic_prefix
         counts = await wait_for_topics(self._settings.brokers, [prefix + topic for topic in names.TOPICS])
         partitions = {topic: counts[prefix + topic] for topic in names.TOPICS}
@@ -123,7 +137,12 @@ class Processors:
             audited(prefix, self._settings.generation, partitions),
             leisure=AUDIT_LEISURE,
         )
-        self._consumers = [(topic, await self._begun(topic, partitions[topic], begin)) for topic, begin in CONSUMERS]
+        consumers = (
+            *CONSUMERS,
+            (names.KAFKA_TOPICS[names.INBOX], executor.follow_frames),
+            (names.KAFKA_TOPICS[names.RUN], executor.follow_requests),
+        )
+        self._consumers = [(topic, await self._begun(topic, partitions[topic], begin)) for topic, begin in consumers]
         app = make_app(self._settings)
         async with asyncio.TaskGroup() as tasks:
             for topic in dict.fromkeys(topic for topic, _ in self._consumers):

@@ -4,13 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import asyncpg
 import structlog
 
 from processors import metrics
-from processors.projector import Projector
+from processors.sources import LogSource
 from producers.eventlog.reader import LogReader
 from readmodels.engine import LogBehind
 from schemas import sql_files
@@ -59,13 +59,41 @@ class Waiting(NamedTuple):
     still_since: float
 
 
+class Named(Protocol):
+    """What a follower keeps current: a version of a view, say."""
+
+    @property
+    def name(self) -> str: ...
+
+
+V = TypeVar("V", bound=Named)
+
+
+class Follower(Protocol[V]):
+    """Whoever applies a topic's events and remembers by partition how far that is done."""
+
+    view: V
+    source: LogSource
+
+    async def follow(self) -> bool:
+        """Go on with another `view`, if that is what readers see by now."""
+
+    async def checkpoints(self) -> dict[int, int]: ...
+
+    async def parked(self) -> int: ...
+
+    async def advance(self, view: V, partitions: list[int], position: int) -> None: ...
+
+    async def catch_up(self, partition: int, up_to: int) -> None: ...
+
+
 class Watch:
     """Looks once a second from outside: checkpoints against the log."""
 
     def __init__(
         self,
         pool: "Pool[Any]",
-        projector: Projector,
+        follower: Follower[Any],
         *,
         partitions: int,
         topic: str,
@@ -74,12 +102,12 @@ class Watch:
     ) -> None:
         self._pool = pool
         self._reader = LogReader(pool)
-        self._projector = projector
+        self._follower = follower
         self._partitions = partitions
         self._topic = topic
         self._clock = clock
         self._monotonic = monotonic
-        self._view = projector.view
+        self._view = follower.view
         self._applied = 0
         self._waiting: Waiting | None = None
         self._looked_at = monotonic()
@@ -103,27 +131,27 @@ class Watch:
         """Look, and tell what was seen; raises LogBehind."""
         try:
             self._seen = await self.look()
-            metrics.DOCUMENTS_PARKED.labels(self._projector.view.name).set(await self._projector.parked())
+            metrics.DOCUMENTS_PARKED.labels(self._follower.view.name).set(await self._follower.parked())
         except (*LOST_CONNECTION, asyncpg.PostgresError) as error:
             self._seen = self._seen._replace(ready=False, reason=f"cannot read Postgres: {error!r}")
         self._looked_at = self._monotonic()
-        view, result = self._projector.view.name, "ok" if self._seen.ready else "error"
+        view, result = self._follower.view.name, "ok" if self._seen.ready else "error"
         metrics.LAG_POSITIONS.labels(view).set(self._seen.lag_positions)
         metrics.LAG_SECONDS.labels(view).set(self._seen.lag_seconds)
         metrics.PROJECTION_LAG.labels(view, result).observe(self._seen.lag_positions)
 
     async def look(self) -> Health:
         """Checkpoints are read first: an event that one of them covers is applied, whatever happens meanwhile."""
-        await self._projector.follow()
-        if (view := self._projector.view) != self._view:
+        await self._follower.follow()
+        if (view := self._follower.view) != self._view:
             self._view, self._applied, self._waiting = view, 0, None
-        checkpoints = dict.fromkeys(range(self._partitions), 0) | await self._projector.checkpoints()
+        checkpoints = dict.fromkeys(range(self._partitions), 0) | await self._follower.checkpoints()
         _, head, suspended = await self._reader.head()
         if suspended:
             raise LogBehind(suspended)
         if max(checkpoints.values()) > head:
             raise LogBehind(
-                f"{self._projector.view.name} has applied {max(checkpoints.values())}, the log ends at {head}"
+                f"{self._follower.view.name} has applied {max(checkpoints.values())}, the log ends at {head}"
             )
         self._waiting = await self._oldest_unapplied(checkpoints)
         if self._waiting is None:
@@ -134,10 +162,10 @@ class Watch:
 
     async def _oldest_unapplied(self, checkpoints: Mapping[int, int]) -> Waiting | None:
         self._applied = max(self._applied, min(checkpoints.values()))
-        kinds = self._projector.source.kinds
+        kinds = self._follower.source.kinds
         while rows := await self._pool.fetch(SQL["events_of_kinds"], self._applied, kinds, PAGE):
             for row in rows:
-                partition = self._projector.source.partition(row["stream"])
+                partition = self._follower.source.partition(row["stream"])
                 if row["position"] > checkpoints[partition]:
                     return self._since_when(partition, row["position"], row["recorded_at"], checkpoints[partition])
                 self._applied = row["position"]
@@ -153,14 +181,14 @@ class Watch:
         """Lets the next start begin its look here, not where a quiet partition had its last event."""
         quiet = [partition for partition, at in checkpoints.items() if at < self._applied - QUIET_POSITIONS]
         if quiet:
-            await self._projector.advance(self._view, quiet, self._applied)
+            await self._follower.advance(self._view, quiet, self._applied)
 
     async def _maybe_catch_up(self, waiting: Waiting) -> None:
         if self._stands_still_s(waiting) < CATCH_UP_AFTER_S:
             return
         published = {row["partition"]: row["position"] for row in await self._pool.fetch(SQL["published"], self._topic)}
         if published.get(waiting.partition, 0) >= waiting.position:
-            await self._projector.catch_up(waiting.partition, published[waiting.partition])
+            await self._follower.catch_up(waiting.partition, published[waiting.partition])
 
     def _lagging(self, waiting: Waiting, head: int) -> Health:
         still_s = self._stands_still_s(waiting)

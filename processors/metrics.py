@@ -39,6 +39,32 @@ PARITY_FAILURES: Final = Counter(
     ["class", "reason_class", "component", "outcome"],
 )
 
+_RUNTIME: Final = "openagents_runtime_"
+_A_CYCLE: Final = (0, 1, 2, 5, 10, 50, 100, 1_000)
+
+FRAMES_PROCESSED: Final = Counter(
+    _RUNTIME + "executor_frame_processed_count", "Frames that passes took.", ["frame_type", "duplicate"]
+)
+RUNS_STARTED: Final = Counter(_RUNTIME + "executor_run_started_count", "Runs that were taken up.", ["status"])
+RUNS_ENDED: Final = Counter(_RUNTIME + "executor_terminal_count", "Runs that passes ended.", ["status", "reason_class"])
+PASSES: Final = Counter(_RUNTIME + "executor_run_once_count", "Passes.", ["result", "reason_class"])
+PASS_MS: Final = Histogram(
+    _RUNTIME + "executor_run_once_duration_ms",
+    "From a pass to its commit.",
+    ["result", "reason_class"],
+    buckets=_BUCKETS_MS,
+)
+LEASE_OPERATIONS: Final = Counter(
+    _RUNTIME + "lease_operation_count", "What became of what executors wanted.", ["action", "result"]
+)
+JANITOR_CYCLES: Final = Counter(_RUNTIME + "janitor_cycle_count", "Looks at all expired leases.")
+JANITOR_SCANNED: Final = Histogram(_RUNTIME + "janitor_cycle_scanned", "Expired leases.", buckets=_A_CYCLE)
+JANITOR_RESUMED: Final = Histogram(_RUNTIME + "janitor_cycle_resumed", "Runs taken over.", buckets=_A_CYCLE)
+JANITOR_FAILED: Final = Histogram(_RUNTIME + "janitor_cycle_failed", "Runs given up.", buckets=_A_CYCLE)
+JANITOR_SKIPPED: Final = Histogram(_RUNTIME + "janitor_cycle_skipped", "Leases left alone.", buckets=_A_CYCLE)
+RUNS_RESUMED: Final = Counter(_RUNTIME + "janitor_resumed_count", "Runs taken over.")
+RUNS_GIVEN_UP: Final = Counter(_RUNTIME + "janitor_failed_count", "Runs given up.", ["reason_class"])
+
 EVENTS_APPLIED: Final = Counter("oa_projection_events", "Events applied to a view", ["view"])
 BATCHES_FAILED: Final = Counter("oa_projection_failures", "Batches that will be tried again", ["view"])
 RECORDS_SKIPPED: Final = Counter("oa_projection_unreadable", "Kafka records left to the log to fill in", ["topic"])
@@ -49,6 +75,7 @@ DOCUMENTS_PARKED: Final = Gauge("oa_projection_parked_documents", "Documents in 
 AUDIT_POSITION: Final = Gauge("oa_audit_last_position", "Up to where the log was audited without a gap")
 AUDIT_DIFFERENCES: Final = Gauge("oa_audit_differences", "Differences that audits found and have not seen gone")
 AUDIT_AGREED: Final = Gauge("oa_audit_last_success_timestamp_seconds", "When an audit last found no difference")
+REACTIONS_FAILED: Final = Counter("oa_reactions_failed", "Events whose key is parked and tried again", ["consumer"])
 
 for result in ("ok", "error"):
     REPLAYS.labels("partition", result)

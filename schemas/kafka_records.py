@@ -68,6 +68,14 @@ def place(record_headers: Iterable[tuple[str, bytes]]) -> Place:
         raise NotARelayRecord(f"not written by the relay: {error!r}") from error
 
 
+def type_of(record_headers: Iterable[tuple[str, bytes]]) -> str:
+    """The event's type, without a look at the value; raises NotARelayRecord."""
+    for name, text in record_headers:
+        if name == "ce_type":
+            return text.decode()
+    raise NotARelayRecord("not written by the relay: it has no ce_type")
+
+
 def origin(record_headers: Iterable[tuple[str, bytes]]) -> Origin:
     """Whose record this is; raises NotARelayRecord."""
     found = dict(record_headers)

@@ -1,6 +1,8 @@
 """The processors, with their pool and their health on a loopback port."""
 
 import asyncio
+import socket
+import uuid
 from datetime import UTC, datetime
 
 from ops.database import open_pool
@@ -28,4 +30,5 @@ def processor_settings(values: Values) -> ProcessorSettings:
         brokers=values.required("OA_KAFKA_BOOTSTRAP"),
         group=values.text("OA_KAFKA_GROUP"),
         topic_prefix=values.text("OA_KAFKA_TOPIC_PREFIX"),
+        executor=f"{socket.gethostname()}:{uuid.uuid4().hex}",
     )

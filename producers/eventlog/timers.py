@@ -6,16 +6,16 @@ left to do. What cannot be woken is tried later, and holds up nobody else.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import asyncpg
 import structlog
 
 from producers import metrics
 from producers.errors import LogUnavailable
-from producers.eventlog.commands import Decider, Item
+from producers.eventlog.commands import Decider, Item, Outcome, States
 from producers.eventlog.log import EventLog
 from schemas import sql_files
 from schemas.cancellation import raise_if_cancelled
@@ -45,6 +45,16 @@ class Due(NamedTuple):
     wake_at: datetime
 
 
+class Waker(Protocol):
+    """Wakes a kind whose streams are not woken by a command of their own."""
+
+    async def wake(self, log: EventLog, due: Due) -> Outcome[States]:
+        """What became of it; the outcome's `seq` is the due stream's."""
+
+    def swept(self) -> None:
+        """Everything that was due was looked at."""
+
+
 class Resting(NamedTuple):
     """A stream that could not be woken: how long it is left alone, and until when (monotonic seconds)."""
 
@@ -61,8 +71,10 @@ class Timers:
         deciders: Iterable[Decider[Any, Any]],
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
+        wakers: Mapping[str, Waker] | None = None,
     ) -> None:
         self._pool = pool
+        self._wakers = wakers or {}
         self._deciders = {decider.kind: decider for decider in deciders}
         self._clock = clock
         self._monotonic = monotonic
@@ -104,6 +116,8 @@ class Timers:
         self._resting = {stream: resting for stream, resting in self._resting.items() if stream in seen}
         woken = outcomes.count(True)
         metrics.TIMERS_DUE.set(len(seen) - woken)
+        for waker in self._wakers.values():
+            waker.swept()
         if not woken:
             _raise_first(outcomes)
         self._moved_at = self._monotonic()
@@ -138,13 +152,23 @@ class Timers:
 
     async def _execute(self, log: EventLog, due: Due) -> bool:
         decider = self._deciders.get(due.kind)
-        if decider is None or decider.wake is None:
-            raise CannotWake(f"{due.kind} has no command that wakes it")
-        [outcome] = await log.execute(decider, due.stream, due.owner, [Item(decider.wake)])
+        if decider is None:
+            raise CannotWake(f"nobody knows the kind {due.kind}")
+        outcome, state = await self._told(log, due, decider)
         if outcome.events:
             return True
-        await self._settle(due, outcome.seq, decider.wake_at(outcome.state))
+        await self._settle(due, outcome.seq, decider.wake_at(state))
         return False
+
+    async def _told(self, log: EventLog, due: Due, decider: Decider[Any, Any]) -> tuple[Outcome[Any], Any]:
+        """What became of the waking, and the stream's state after it."""
+        if waker := self._wakers.get(due.kind):
+            together = await waker.wake(log, due)
+            return together, together.state[due.stream]
+        if decider.wake is None:
+            raise CannotWake(f"{due.kind} has no command that wakes it")
+        [alone] = await log.execute(decider, due.stream, due.owner, [Item(decider.wake)])
+        return alone, alone.state
 
     async def _settle(self, due: Due, seq: int, wake_at: datetime | None) -> None:
         """Somebody else woke it, or the row still says what an older release thought."""

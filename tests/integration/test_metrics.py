@@ -20,7 +20,6 @@ from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
 from producers.runs import AppendRunEvent
 from readmodels.workers import SUMMARIES
-from schemas import names
 from schemas.events import Recorded
 from schemas.names import run_stream, user_owner
 from tests import services

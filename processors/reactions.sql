@@ -1,0 +1,33 @@
+-- name: checkpoints
+-- primary key
+select partition, position from reactions where consumer = $1 and generation = $2
+
+-- name: save
+-- primary key; whoever else follows the topic may be further
+insert into reactions (consumer, generation, partition, position)
+select $1, $2, partition, position from unnest($3::int[], $4::bigint[]) moved (partition, position)
+on conflict (consumer, generation, partition)
+    do update set position = excluded.position where reactions.position < excluded.position
+
+-- name: park
+-- primary key; the first event of a key that could not be handled stays the first
+insert into parked_reactions (consumer, key, position, error, parked_at) values ($1, $2, $3, $4, $5)
+on conflict (consumer, key) do update
+    set position = least(parked_reactions.position, excluded.position), error = excluded.error
+
+-- name: parked
+-- primary key
+select key, position from parked_reactions where consumer = $1
+
+-- name: release
+-- primary key
+delete from parked_reactions where consumer = $1 and key = $2
+
+-- name: waiting
+-- unique (stream, seq)
+select position from events
+ where stream = any($1::text[]) and position > $2 and type = any($3::text[]) order by position limit $4
+
+-- name: published
+-- by primary key
+select partition, position from relay_progress where topic = $1

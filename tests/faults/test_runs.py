@@ -1,0 +1,171 @@
+"""Runs under everything that can happen to whoever executes them (runtime §4, §13)."""
+
+import asyncio
+import contextlib
+import random
+import sys
+import uuid
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+
+from ops.stack.postgres import Postgres
+from processors.executor import FRAMES_OF_A_PASS
+from tests import services
+from tests.conftest import Kafka, Say
+from tests.faults.pipeline import Pipeline
+from tests.run_log import RunLog, run_log
+
+Pool = asyncpg.Pool
+
+PROCESS = """
+import asyncio, sys, uuid
+from datetime import UTC, datetime
+import asyncpg
+from processors.app import Processors, ProcessorSettings
+
+async def main(dsn, brokers, group, prefix):
+    settings = ProcessorSettings(brokers, group, prefix, executor=uuid.uuid4().hex)
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=4) as pool:
+        await Processors(settings, pool, lambda: datetime.now(UTC)).run()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def database(postgres_server: Postgres) -> Iterator[str]:
+    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def pipeline(pool: "Pool[Any]", database: str, kafka: Kafka) -> Pipeline:
+    return Pipeline(pool, kafka.bootstrap, database, f"{kafka.prefix}{uuid.uuid4().hex[:6]}.")
+
+
+@pytest.fixture
+async def run(pool: "Pool[Any]") -> AsyncIterator[RunLog]:
+    async with run_log(pool) as run:
+        yield run
+
+
+async def until_ended(run: RunLog, names: Sequence[str], within_s: float = 60) -> None:
+    async with asyncio.timeout(within_s):
+        for name in names:
+            while "run.finished" not in await run.types(name):  # noqa: ASYNC110 what is waited for is elsewhere
+                await asyncio.sleep(0.05)
+
+
+async def test_a_run_goes_from_its_frames_to_its_end(pipeline: Pipeline, run: RunLog) -> None:
+    """runtime §4.1: the example, seq 1..4; §2.18: the run reaches its terminal status"""
+    async with pipeline.relaying(), pipeline.projecting():
+        await run.create("r")
+        await run.say("r", "hi", "there")
+        await run.send("r", "f-3", "complete", {})
+        await until_ended(run, ["r"])
+    assert await run.types("r") == ["run.started", "run.delta", "run.delta", "run.finished"]
+    await run.check("r")
+
+
+async def test_thirty_cancels_over_ten_runs_give_ten_canceled_ends(pipeline: Pipeline, run: RunLog) -> None:
+    """runtime §13, §4.2"""
+    names = [f"r{number}" for number in range(10)]
+    async with pipeline.relaying(), pipeline.projecting():
+        for name in names:
+            await run.say(name, "hi")
+        await asyncio.gather(*(run.cancel(name, "enough") for _ in range(3) for name in names))
+        await until_ended(run, names)
+    for name in names:
+        await run.check(name)
+        finished = [event.payload for event in await run.told(name) if event.type == "run.finished"]
+        assert [(one["status"], one["reason"]) for one in finished] == [("canceled", "enough")]
+
+
+async def test_a_run_is_executed_again_from_refed_topics_without_a_trace(pipeline: Pipeline, run: RunLog) -> None:
+    """DESIGN I4, runtime §4.5: exactly-once effect"""
+    async with pipeline.relaying(), pipeline.projecting():
+        await run.say("r", "hi")
+        await run.send("r", "f-2", "complete", {})
+        await until_ended(run, ["r"])
+    before = await run.told("r")
+    await run.pool.execute("delete from reactions")
+    again = Pipeline(pipeline.pool, pipeline.bootstrap, pipeline.database, f"{pipeline.prefix}again.")
+    async with again.relaying(), again.projecting():
+        await run.send("s", "f-1", "complete", {})
+        await until_ended(run, ["s"])
+    assert await run.told("r") == before
+
+
+class Victims:
+    """Two processes of the processors, killed and started again at random."""
+
+    def __init__(self, pipeline: Pipeline, chance: random.Random) -> None:
+        self._pipeline = pipeline
+        self._chance = chance
+        self.kills = 0
+
+    @asynccontextmanager
+    async def dying(self, count: int = 2) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self._again_and_again()) for _ in range(count)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _again_and_again(self) -> None:
+        while True:
+            async with self.living() as process:
+                await asyncio.sleep(self._chance.uniform(2, 8))
+                assert process.returncode is None, "it ended by itself"
+                self.kills += 1
+
+    @asynccontextmanager
+    async def living(self) -> AsyncIterator[asyncio.subprocess.Process]:
+        settings = self._pipeline.consuming
+        arguments = (self._pipeline.database, settings.brokers, settings.group, settings.topic_prefix)
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", PROCESS, *arguments)
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+@pytest.mark.slow(90)
+async def test_processors_that_are_killed_under_load_leave_no_run_behind(
+    pipeline: Pipeline, run: RunLog, seed: int, say: Say
+) -> None:
+    """runtime §13: a lost executor recovers without gaps; no run stuck, nothing told twice, every chain verifies"""
+    chance = random.Random(seed)
+    victims = Victims(pipeline, chance)
+    names = [f"r{number}" for number in range(60)]
+    async with pipeline.relaying():
+        async with victims.dying():
+            await asyncio.gather(*(_live(run, name, random.Random(seed + number)) for number, name in enumerate(names)))
+        async with victims.living():
+            await until_ended(run, names, within_s=120)
+    for name in names:
+        await run.check(name)
+    counts = [len(await run.told(name)) for name in names]
+    say(f"{victims.kills} kills, {len(names)} runs, {sum(counts)} events")
+
+
+async def _live(run: RunLog, name: str, chance: random.Random) -> None:
+    """A run of a fault test: some words now and then, sometimes a flood, sometimes a cancel; always an end."""
+    await run.create(name)
+    for number in range(chance.randrange(5, 15)):
+        await asyncio.sleep(chance.uniform(0, 4))
+        size = 2 * FRAMES_OF_A_PASS if chance.random() < 0.1 else 1
+        for part in range(size):
+            await run.send(name, f"f-{number}-{part}", "user_message", {"text": f"{number} {part}"})
+    if chance.random() < 0.5:
+        await run.cancel(name)
+    else:
+        await run.send(name, "f-end", "complete", {})
