@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from edge.requests import Boolean, Fields, Identifier, Integer, Line, Nullable, OpaqueObject
 from producers import spending
@@ -19,6 +19,8 @@ Name = Annotated[Identifier, Field(min_length=1, max_length=255)]
 Text = Annotated[Line, Field(max_length=255)]
 Sats = Annotated[Integer, Field(ge=0, le=MAX_SATS)]
 Limit = Annotated[Integer, Field(ge=1, le=200)]
+_AMOUNT = {"type": "integer", "minimum": 1, "maximum": MAX_SATS}
+_RETRY_CLASS = {"enum": list(spending.RETRY_CLASSES)}
 
 
 def _moment(value: Any) -> Any:
@@ -75,8 +77,8 @@ class HoldFields(Fields):
 class ReserveBody(HoldFields):
     """What the ledger has codes of its own for is judged by it."""
 
-    amount_sats: Any = None
-    retry_class: Any = spending.DEFAULT_RETRY_CLASS
+    amount_sats: Annotated[Any, WithJsonSchema(_AMOUNT)] = None
+    retry_class: Annotated[Any, WithJsonSchema(_RETRY_CLASS)] = spending.DEFAULT_RETRY_CLASS
     approved: Boolean | None = None
     provider_idempotency_key: Nullable[Name] = None
     metadata: OpaqueObject | None = None
@@ -123,5 +125,5 @@ class ReconcileBody(HoldFields):
         return RequireReconcile(self.target(path), self.reason or UNKNOWN_OUTCOME)
 
 
-class ListQuery(Fields):
+class SpendQuery(Fields):
     limit: Limit = DEFAULT_LIMIT

@@ -71,19 +71,20 @@ def facts(rejection: Rejection, target: Target, budget: Budget | None, amount_sa
 
 def denial(rejection: Rejection, target: Target, budget: Budget | None) -> Decision:
     """The ledger's refusal as policy sees it (runtime §3.1)."""
-    asked = _asked(target, budget) | {"decision": "denied", "reason_code": policy_code(rejection)}
+    asked = policy_of(target.authorization_id, budget) | {"decision": "denied", "reason_code": policy_code(rejection)}
     return evaluate(asked, budget.snapshot if budget else {}, {})
 
 
 def allowance(command: Reserve, held: Budget) -> Decision:
     """What the budget was asked before it held this."""
     before = structs.replace(held, held_msats=held.held_msats - command.amount_msats)
-    return evaluate(_asked(command.target, before), before.snapshot, {})
+    return evaluate(policy_of(before.authorization_id, before), before.snapshot, {})
 
 
-def _asked(target: Target, budget: Budget | None) -> Payload:
+def policy_of(authorization_id: str, budget: Budget | None) -> Payload:
+    """What the evaluator is asked (runtime §3.3)."""
     mode = {"authorization_mode": budget.terms.mode} if budget else {}
-    return {"policy_id": POLICY_ID, "authorization_id": target.authorization_id, **mode}
+    return {"policy_id": POLICY_ID, "authorization_id": authorization_id, **mode}
 
 
 def _refused_by(rejection: Rejection) -> Payload:

@@ -11,10 +11,11 @@ from schemas import reasons
 INVALID_AMOUNT, INVALID_RETRY_CLASS = "invalid_amount", "invalid_retry_class"
 OVER_BUDGET, APPROVAL_MISSING, OTHER_SCOPE = "over_budget", "approval_missing", "other_scope"
 RECONCILE_REQUIRED, ALREADY_FINALIZED = "reconcile_required", "already_finalized"
-REVOKED, EXPIRED, DENY = "authorization_revoked", "authorization_expired", "explicit_deny"
+MISSING, REVOKED, EXPIRED = "authorization_missing", "authorization_revoked", "authorization_expired"
+DENY: Final = "explicit_deny"
 
 POLICY_CODES: Final[Mapping[str, str]] = {
-    **dict.fromkeys((INVALID_AMOUNT, INVALID_RETRY_CLASS, budgets.NOT_FOUND), reasons.AUTHORIZATION_MISSING),
+    **dict.fromkeys((MISSING, INVALID_AMOUNT, INVALID_RETRY_CLASS, budgets.NOT_FOUND), reasons.AUTHORIZATION_MISSING),
     **dict.fromkeys((DENY, APPROVAL_MISSING, OTHER_SCOPE), reasons.EXPLICIT_DENY),
     **dict.fromkeys((RECONCILE_REQUIRED, ALREADY_FINALIZED, budgets.IDEMPOTENCY_CONFLICT), reasons.EXPLICIT_DENY),
     OVER_BUDGET: reasons.BUDGET_EXHAUSTED,

@@ -11,11 +11,11 @@ from edge.spend import Answer, Call, Spend
 from edge.spend_bodies import (
     AuthorizeBody,
     CommitBody,
-    ListQuery,
     ReconcileBody,
     ReleaseBody,
     ReserveBody,
     RevokeBody,
+    SpendQuery,
 )
 from edge.tracing import trace_headers
 from producers.errors import InvalidRequest
@@ -27,7 +27,7 @@ _ONE = _PATH + "/{authorization_id}"
 
 async def list_authorizations(request: Request) -> Response:
     owner = (await signed(request)).worker_principal().owner
-    return data(await service(request, Spend).authorizations(owner, query_of(request, ListQuery).limit))
+    return data(await service(request, Spend).authorizations(owner, query_of(request, SpendQuery).limit))
 
 
 async def authorize(request: Request) -> Response:
@@ -51,7 +51,7 @@ async def revoke(request: Request) -> Response:
 
 async def list_reservations(request: Request) -> Response:
     call = await _existing(request, await signed(request))
-    return data(await service(request, Spend).open_reservations(call, query_of(request, ListQuery).limit))
+    return data(await service(request, Spend).open_reservations(call, query_of(request, SpendQuery).limit))
 
 
 async def reserve(request: Request) -> Response:

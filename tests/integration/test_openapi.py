@@ -20,9 +20,11 @@ from schemathesis import Case, GenerationMode
 
 from edge.auth.request_token import HEADER
 from ops.database import open_pool
+from schemas.amounts import MAX_SATS
 from tests.account_app import Unlimited
 from tests.nodes import Caller, Node, node, signed_token
 from tests.routes import ROUTES, THREAD, Access
+from tests.spend_calls import SpendCalls
 
 QUICK: Final = settings(
     max_examples=25,
@@ -31,8 +33,12 @@ QUICK: Final = settings(
     phases=[Phase.generate],  # to make a failure smaller takes minutes here
     suppress_health_check=list(HealthCheck),
 )
-OWN: Final = {"worker_id": "w:own", "run_id": "run:own"}
+OWN: Final = {"worker_id": "w:own", "run_id": "run:own", "authorization_id": "auth:own"}
 """What is there already; half of the generated paths name it."""
+HOLDS: Final = {
+    operation: {"run_id": OWN["run_id"], "tool_call_id": f"tc:{operation}"}
+    for operation in ("commit", "release", "reconcile-required")
+}
 CODES: Final = {
     **dict.fromkeys((400, 405, 406, 413), "invalid_request"),
     401: "unauthorized",
@@ -89,11 +95,13 @@ def bound(case: "Case[Any]") -> dict[str, str]:
 
 
 def name_own(case: "Case[Any]") -> None:
-    """Ask for what is there, and for runs in their thread."""
+    """Ask for what is there, for runs in their thread, and for a hold of each operation."""
     case.path_parameters = {name: OWN.get(name, value) for name, value in (case.path_parameters or {}).items()}
     for place in (case.query, case.body):
         if isinstance(place, dict) and "run_id" in case.path_parameters:
             place["thread_id"] = THREAD
+    if isinstance(case.body, dict) and (hold := HOLDS.get(case.path.rpartition("/")[2])):
+        case.body |= hold
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +125,10 @@ async def _owning(caller: Caller) -> None:
     (await caller.signed("POST", "/codex/workers", json={"worker_id": OWN["worker_id"]})).raise_for_status()
     run = {"run_id": OWN["run_id"], "thread_id": THREAD}
     (await caller.signed("POST", "/runs", json=run, claims=run)).raise_for_status()
+    spend = SpendCalls(caller, OWN["authorization_id"], OWN["run_id"])
+    (await spend.authorize()).raise_for_status()
+    for hold in HOLDS.values():
+        assert (await spend.reserve(hold["tool_call_id"], MAX_SATS)).status_code in (202, 200, 409)
 
 
 def test_the_document_tells_of_every_signed_route(service: Service) -> None:
