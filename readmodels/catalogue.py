@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
+from readmodels import runs, workers
 from readmodels.engine.views import View
-from readmodels.workers import SUMMARIES
 
-VIEWS: Final[dict[str, View[Any]]] = {view.name: view for view in (SUMMARIES,)}
+VIEWS: Final[dict[str, View[Any]]] = {view.name: view for view in (workers.SUMMARIES, runs.SUMMARIES)}

@@ -40,10 +40,12 @@ class Log:
         self._next = first_position
 
     def append(self, worker_id: str, event: NewEvent, *, owner: str = "user:41", kind: str = names.WORKER) -> Recorded:
-        stream = f"{kind}/{owner}/{worker_id}"
+        return self.append_to(f"{kind}/{owner}/{worker_id}", event, owner)
+
+    def append_to(self, stream: str, event: NewEvent, owner: str) -> Recorded:
         recorded = Recorded(
             position=self._next,
-            kind=kind,
+            kind=names.kind_of(stream),
             stream=stream,
             seq=1 + sum(before.stream == stream for before in self.events),
             type=event.type,

@@ -11,16 +11,17 @@ from ops.database import open_pool
 from ops.serving.relay import relay_settings
 from ops.settings import of_this_process
 from ops.stack.processes import StackError
+from processors.sources import LogPages
 from producers.errors import LogUnavailable
 from producers.eventlog.erasure import Erased, erase
 from producers.eventlog.log import EventLog
 from producers.nouns import DECIDERS
+from producers.relay.progress import partition_count
 from producers.relay.settings import RelaySettings
-from readmodels import erasure
+from readmodels import engine, erasure
 from readmodels.catalogue import VIEWS
-from readmodels.engine import versions
-from readmodels.workers import projections
-from schemas import names, sql_files
+from readmodels.engine import View, versions
+from schemas import sql_files
 
 if TYPE_CHECKING:
     import asyncpg
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 SQL: Final = sql_files.load(__file__)
 POLL_S: Final = 0.2
+GENERATION: Final = 1
 
 Owner = Annotated[str, typer.Argument(help="Whose: user:41, or guest:SCOPE.")]
 Rewrite = Annotated[
@@ -61,7 +63,7 @@ async def _erase(relay: RelaySettings, owner: str, rewrite: bool) -> None:
         if not erased.told:
             return
         with screen.status("waiting until the processors have heard of it"):
-            await _until_projected(pool, owner, erased)
+            await _until_projected(pool, relay, erased)
         for view in VIEWS.values():
             await versions.drop_silent(pool, view)
         rows = await erasure.erase(pool, owner, erased.position)
@@ -81,14 +83,18 @@ async def _erased_in_log(pool: "Pool", owner: str) -> Erased:
         await log.close()
 
 
-async def _until_projected(pool: "Pool", owner: str, erased: Erased) -> None:
-    workers = {stream: seq for stream, seq in erased.told.items() if stream.startswith(f"{names.WORKER}/")}
-    waiting = {names.worker_id_of(stream): seq for stream, seq in workers.items()}
-    while waiting:
-        for worker_id, projection in (await projections(pool, owner, waiting)).items():
-            if projection.last_runtime_seq >= waiting[worker_id]:
-                del waiting[worker_id]
-        await asyncio.sleep(POLL_S if waiting else 0)
+async def _until_projected(pool: "Pool", relay: RelaySettings, erased: Erased) -> None:
+    """Until every view has the events that tell of it."""
+    for view in VIEWS.values():
+        partitions = await partition_count(pool, relay.topic_prefix + view.topic) or relay.partitions
+        log = LogPages(pool, view.topic, partitions)
+        while await log.lag(await _reached(pool, view, partitions), erased.position):  # noqa: ASYNC110 others apply
+            await asyncio.sleep(POLL_S)
+
+
+async def _reached(pool: "Pool", view: View[Any], partitions: int) -> dict[int, int]:
+    live = await engine.prepare(pool, view)
+    return dict.fromkeys(range(partitions), 0) | await engine.checkpoints(pool, live, GENERATION)
 
 
 async def _rewrite(pool: "Pool") -> None:

@@ -393,9 +393,9 @@ class Database:
         outcomes = await self.log.execute(DECIDER, stream, owner, items)
         return [event.position for outcome in outcomes for event in outcome.events]
 
-    async def summarise(self, owner: str, version: int) -> None:
+    async def summarise(self, owner: str, version: int, topic: str = SUMMARIES) -> None:
         async with self.pool.acquire() as connection, connection.transaction():
-            await journal.append(connection, SUMMARIES, [News(owner, "doc", version, 1, f'{{"v":{version}}}')])
+            await journal.append(connection, topic, [News(owner, "doc", version, 1, f'{{"v":{version}}}')])
 
 
 @pytest.fixture
@@ -444,16 +444,18 @@ async def test_worker_events_are_replayed_and_followed(db: Database, owner: Iter
         assert live[0]["payload"]["payload"] == {"n": 0}
 
 
-async def test_documents_are_replayed_and_followed(db: Database, owner: Iterator[str]) -> None:
+@pytest.mark.parametrize("topic", [SUMMARIES, names.RUN_SUMMARIES])
+async def test_documents_are_replayed_and_followed(db: Database, owner: Iterator[str], topic: str) -> None:
+    """runtime §10.4, sync §6."""
     mine, other = next(owner), next(owner)
-    await db.summarise(mine, 1)
-    await db.summarise(other, 1)
+    await db.summarise(mine, 1, topic)
+    await db.summarise(other, 1, topic)
     async with served(db.topics()) as server, server.socket(mine) as websocket:
         client = Client(websocket)
-        frames = await client.subscribe(SUMMARIES, names.NOTIFICATIONS)
+        frames = await client.subscribe(topic, names.NOTIFICATIONS)
         assert [update["payload"] for update in updates_of(frames)] == [{"v": 1}]
-        await db.summarise(other, 2)
-        await db.summarise(mine, 2)
+        await db.summarise(other, 2, topic)
+        await db.summarise(mine, 2, topic)
         assert [update["payload"] for update in await client.updates(1)] == [{"v": 2}]
 
 
