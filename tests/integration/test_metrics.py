@@ -226,16 +226,11 @@ async def run(here: Node, pool: "Pool[Any]") -> RunCalls:
     """A run of four events, one of a type that a client made up; it has ended."""
     run = RunCalls(here.ada, "run_metered")
     assert (await run.create()).status_code == 202
-    events = [
-        ("run.started", {}),
-        ("run.delta", {"delta": "a"}),
-        ("made.up", {}),
-        ("run.finished", {"status": "failed"}),
-    ]
+    types = ("run.started", "run.delta", "made.up", "run.finished")
     part = Part(run_stream(run.run_id), user_owner(run.caller.user_id), runs.DECIDER)
     rules, parts = ownership.owned(run.run_id, part)
     log = EventLog(pool)
-    await log.execute_together(rules, parts, [Item(AppendRunEvent(event_type, {})) for event_type in types])
+    await log.execute_together(rules, parts, [Item(AppendRunEvent(one, {"status": "failed"})) for one in types])
     await log.close()
     return run
 
