@@ -92,7 +92,7 @@ def cursor(run: Run | None, lease: Lease | None) -> int:
 
 
 def execute(states: States, command: Pass, now: datetime) -> Written:
-    """One pass; nothing when the run has ended, or when something before these entries is missing.
+    """One pass; nothing when the run has ended, when something before these entries is missing, or they end before it.
 
     A Conflict when another executor has the lease.
     """
@@ -102,7 +102,7 @@ def execute(states: States, command: Pass, now: datetime) -> Written:
         return _on(lease_stream, run, _released(lease, run.latest_seq))
     outcome = leases.acquisition(lease, command.executor, run.latest_seq, now)
     consumed = cursor(run, lease) - command.after
-    if consumed < 0:
+    if consumed < 0 or (consumed > len(command.entries) and run.status != "canceling"):
         return []
     step = _Step(run, [*command.before, *(one.seen for one in command.entries[:consumed] if one)])
     step.take(command.entries[consumed:])

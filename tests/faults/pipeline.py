@@ -115,7 +115,7 @@ class Pipeline:
         async with self.admin() as admin:
             read = await admin.list_consumer_group_offsets(self.consuming.group)
         contents = await topic_contents(self.bootstrap, self.topic)
-        offsets = {partition.partition: at.offset for partition, at in read.items()}
+        offsets = {partition.partition: at.offset for partition, at in read.items() if partition.topic == self.topic}
         ends = {number: records[-1].offset + 1 for number, records in contents.items() if records}
         return [
             f"partition {number} is read to {offsets.get(number)}"

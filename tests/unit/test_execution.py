@@ -240,6 +240,12 @@ def test_frames_that_were_consumed_are_taken_once() -> None:
     assert passed(*texts("hi"), run=run) == []
 
 
+def test_a_pass_over_what_is_done_leaves_the_lease_alone() -> None:
+    """DEC-9: whoever knows less than the run does not know whether work is left"""
+    run, lease = given_run(RunStarted(), RunDelta("hi", "f-1"), RunDelta("you", "f-2")), given_lease(HELD_BY_A)
+    assert passed(*texts("hi"), run=run, lease=lease) == []
+
+
 def test_nothing_is_written_when_something_before_is_missing() -> None:
     """runtime §1.3: one at a time, in the order of insertion"""
     assert passed(*texts("third"), run=given_run(RunStarted(), RunDelta("hi", "f-1")), after=2) == []
