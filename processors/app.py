@@ -115,8 +115,8 @@ class Processors:
 
     async def _run(self) -> None:
         """Timers need Postgres alone: they do not wait for Kafka."""
-        log = EventLog(self._pool, clock=self._clock)
-        executor = Executor(self._pool, log, self._settings.executor)
+        log = EventLog(self._pool, clock=self._clock, spans=self._spans)
+        executor = Executor(self._pool, log, self._settings.executor, self._spans)
         recovery = Recovery(executor.name, executor.take_over)
         self._timers = Timers(self._pool, self._deciders, self._clock, self._monotonic, {names.LEASE: recovery})
         try:

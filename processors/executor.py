@@ -23,6 +23,7 @@ from schemas.events import Recorded
 from schemas.inbox_generated import FrameReceived
 from schemas.names import INBOX, inbox_stream, lease_stream, run_id_of, run_stream
 from schemas.runs_generated import RunCancelRequested, RunExecutorLost
+from schemas.tracing import Spans, begin
 
 if TYPE_CHECKING:
     import asyncpg
@@ -46,10 +47,11 @@ ENDED: Final = Place(ended=True)
 class Executor:
     """`name` is this process's as an owner of leases."""
 
-    def __init__(self, pool: "asyncpg.Pool[Any]", log: EventLog, name: str) -> None:
+    def __init__(self, pool: "asyncpg.Pool[Any]", log: EventLog, name: str, spans: Spans | None = None) -> None:
         self.name = name
         self.lanes = Lanes(self.react)
         self._log = log
+        self._spans = spans
         self._reader = LogReader(pool)
         self._places: Recent[str, Place] = Recent(REMEMBERED)
 
@@ -109,13 +111,18 @@ class Executor:
 
     async def _submit(self, work: "_Work", command: Pass) -> Outcome[States]:
         started = time.perf_counter()
+        span = begin(self._spans, "runtime.infer", work.headers, {"oa.run": work.run_id})
+        headers = span.headers if span else work.headers
         try:
             [outcome] = await self._log.execute_together(
-                execute, parts(work.run_id, work.owner), [Item(command)], headers=work.headers
+                execute, parts(work.run_id, work.owner), [Item(command)], headers=headers
             )
         except Conflict as held:
             executor_metrics.refused(held, time.perf_counter() - started)
             raise NotYet(LEASE_PAUSE_S) from held
+        finally:
+            if span:
+                span.end()
         executor_metrics.ran(outcome.events, time.perf_counter() - started)
         return outcome
 

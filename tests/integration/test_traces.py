@@ -29,6 +29,7 @@ from processors.app import Processors, ProcessorSettings
 from producers.relay.service import Relay
 from producers.relay.settings import RelaySettings
 from schemas import names
+from schemas.names import run_stream
 from tests.conftest import Kafka
 from tests.declared_metrics import FORBIDDEN
 from tests.nodes import Node, node
@@ -104,9 +105,12 @@ async def created(here: Node) -> str:
     return worker_id
 
 
+def spans_of_trace(exporter: InMemorySpanExporter, trace: str) -> list[ReadableSpan]:
+    return [span for span in exporter.get_finished_spans() if f"{span.context.trace_id:032x}" == trace]
+
+
 def of_trace(exporter: InMemorySpanExporter, trace: str) -> dict[str, ReadableSpan]:
-    spans = exporter.get_finished_spans()
-    return {span.name: span for span in spans if span.context and f"{span.context.trace_id:032x}" == trace}
+    return {span.name: span for span in spans_of_trace(exporter, trace)}
 
 
 async def test_an_event_is_one_trace_from_its_request_to_its_frame(here: Node, exporter: InMemorySpanExporter) -> None:
@@ -128,6 +132,33 @@ async def test_an_event_is_one_trace_from_its_request_to_its_frame(here: Node, e
         assert span.parent.span_id == ingest.context.span_id
     for hop in HOPS - {"sync.frame"}:
         assert worker_id in str((spans[hop].attributes or {})["oa.stream"])
+
+
+async def test_a_frame_and_what_its_run_says_of_it_are_one_trace(here: Node, exporter: InMemorySpanExporter) -> None:
+    """runtime §9: `runtime.infer` is the executor's pass."""
+    trace, run = uuid.uuid4().hex, RunCalls(here.ada, f"run_{uuid.uuid4().hex}")
+    assert (await run.create()).status_code == 202
+    frame = {"thread_id": run.thread_id, "frame_id": "f-1", "type": "user_message", "payload": {"text": "hello"}}
+    headers = {"traceparent": f"00-{trace}-{CALLER}-01"}
+    assert (await run.call("POST", f"/{run.run_id}/frames", json=frame, headers=headers)).status_code == 202
+
+    def hops() -> list[tuple[str, str, str]]:
+        """Name, parent's name and stream."""
+        spans = spans_of_trace(exporter, trace)
+        named = {span.context.span_id: span.name for span in spans}
+        parents = [named.get(span.parent.span_id, "") if span.parent else "" for span in spans]
+        streams = [str((span.attributes or {}).get("oa.stream")) for span in spans]
+        return [(span.name, parent, stream) for span, parent, stream in zip(spans, parents, streams, strict=True)]
+
+    said = ("relay.publish", "runtime.infer", run_stream(run.run_id))
+    await eventually(lambda: said in hops(), 60)
+    assert {(name, parent) for name, parent, _ in hops()} >= {
+        ("runtime.ingest", ""),
+        ("log.append", "runtime.ingest"),
+        ("relay.publish", "runtime.ingest"),
+        ("runtime.infer", "runtime.ingest"),
+        ("log.append", "runtime.infer"),
+    }
 
 
 async def test_a_caller_that_is_not_sampled_is_believed(here: Node, exporter: InMemorySpanExporter) -> None:
