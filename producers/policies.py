@@ -78,7 +78,7 @@ def evolve(policy: PolicySet | None, event: Recorded) -> PolicySet:
         case PolicyProposed.type:
             changes = _proposed(before, event.payload)
         case PolicyActivated.type:
-            changes = {"active": before.proposed or before.active, "proposed": None}
+            changes = {"active": before.proposed, "proposed": None}
         case PolicyRetired.type:
             changes = {"active": None, "proposed": None}
         case _:
