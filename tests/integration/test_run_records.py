@@ -16,11 +16,13 @@ from ops.stack.processes import StackError
 from producers import inbox, ownership, runs
 from producers.chain import ChainBroken, Link
 from producers.eventlog.commands import Item
+from producers.eventlog.erasure import erase
 from producers.eventlog.log import EventLog, head_of
 from producers.eventlog.reader import LogReader
+from producers.nouns import DECIDERS
 from producers.ownership import CreateRun
 from producers.runs import RequestCancel, Run
-from schemas.names import ownership_stream, run_stream
+from schemas.names import inbox_stream, ownership_stream, run_stream
 from tests import services
 from tests.nodes import node
 from tests.run_calls import RunCalls
@@ -201,6 +203,20 @@ async def test_a_cursor_below_the_floor_is_stale(pool: "Pool[Any]") -> None:
         assert (answer.status_code, answer.text) == (200, "")
 
 
+async def test_an_erased_run_verifies_and_says_how_it_ended(
+    records: RunRecords, log: EventLog, pool: "Pool[Any]", run_id: str
+) -> None:
+    """ADR 12: what people sent and what the run said of it is gone; order, chain and status stay."""
+    frame = inbox.ReceiveFrame("f-1", "note", {"text": "hush"}, "00" * 32)
+    await log.execute(inbox.DECIDER, inbox_stream(run_id), OWNER, [Item(frame)])
+    await erase(pool, log, OWNER, DECIDERS)
+    verified, record = await records.verify(run_id), await records.read(run_id)
+    assert (verified.events, record.run.status, record.run.terminal_reason) == (10, "succeeded", None)
+    assert record.ownership.thread_id == "thr"
+    [received, erased] = await LogReader(pool).read_stream(inbox_stream(run_id), 0, 10)
+    assert (received.payload, erased.type, record.inbox.frames) == ({}, "inbox.erased", 1)
+
+
 # --- the commands ---------------------------------------------------------------------------------------------------
 
 
@@ -224,7 +240,7 @@ async def _canceled(database: str, run_id: str) -> None:
         log = EventLog(pool)
         await created(log, run_id)
         frame = inbox.ReceiveFrame("f-1", "note", {}, "00" * 32)
-        await log.execute(inbox.DECIDER, f"inbox/{run_id}", OWNER, [Item(frame)])
+        await log.execute(inbox.DECIDER, inbox_stream(run_id), OWNER, [Item(frame)])
         await log.execute(runs.DECIDER, run_stream(run_id), OWNER, [Item(RequestCancel("enough"))])
         await log.close()
 

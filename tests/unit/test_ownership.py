@@ -4,12 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
+from producers import runs
 from producers.chain import Link
 from producers.errors import Conflict, NotFound
-from producers.ownership import DECIDER, LOST_THREAD, CreateRun, Ownership, PruneRun, decide, evolve, stand_in
+from producers.eventlog.commands import Part
+from producers.ownership import DECIDER, LOST_THREAD, CreateRun, Ownership, PruneRun, decide, evolve, owned, stand_in
+from producers.runs import RequestCancel
 from schemas import canonical_json, hashing
 from schemas.events import NewEvent, Recorded
-from schemas.names import ownership_stream
+from schemas.names import ownership_stream, run_stream
 from schemas.runs import RunPruned
 from schemas.runs_generated import RunCreated
 
@@ -71,3 +74,15 @@ def test_a_lost_pruning_moves_nothing() -> None:
 def test_the_state_is_read_as_it_was_written() -> None:
     pruned = folded(CREATED, RunPruned(4, HASH))
     assert canonical_json.decode_as(canonical_json.in_given_order(pruned), Ownership) == pruned
+
+
+def test_a_run_is_told_something_when_somebody_owns_it() -> None:
+    """Runtime §1.4: `run_not_found`."""
+    part = Part(run_stream("run_demo"), "user:7", runs.DECIDER)
+    rules, parts = owned("run_demo", part)
+    assert [one.stream for one in parts] == [part.stream, ownership_stream("run_demo")]
+    states = {part.stream: None, ownership_stream("run_demo"): folded(CREATED)}
+    [(stream, event)] = rules(states, RequestCancel(), NOON)
+    assert (stream, event.type) == (part.stream, "run.cancel_requested")
+    with pytest.raises(NotFound):
+        rules(dict.fromkeys(states), RequestCancel(), NOON)
