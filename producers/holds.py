@@ -4,6 +4,7 @@ What moves money writes the budgets of the path too (`producers.spending`); here
 """
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final, Literal
 
 import msgspec
@@ -82,6 +83,7 @@ class Wake(msgspec.Struct, frozen=True):
 Command = RequireReconcile | Charge | Wake
 
 
+@lru_cache(maxsize=1024)
 def hold_id(authorization_id: str, run_id: str, tool_call_id: str) -> str:
     """One for each tool call of a run on an authorization (ADR 14)."""
     return hashing.hex_digest(

@@ -90,8 +90,10 @@ select log_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $
                   $23, $24, $25)
 
 -- name: load
--- primary key
-select stream, seq, state, state_version, owner from streams where stream = any($1::text[])
+-- primary key, one by one: a plan that was made when the table was small would read all of it for ever
+select s.stream, s.seq, s.state, s.state_version, s.owner
+  from unnest($1::text[]) as t(name),
+       lateral (select stream, seq, state, state_version, owner from streams where stream = t.name offset 0) s
 
 -- name: lock
 -- primary key; in key order, so that two batches that lock first never wait for each other in a circle
