@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, Field
 
 from edge.errors import Invalid, Issue
-from edge.requests import Fields, Identifier, Nullable, OpaqueObject
+from edge.requests import Fields, Identifier, Integer, Nullable, OpaqueObject
 from producers.errors import InvalidRequest
 from producers.inbox import ReceiveFrame
 from producers.runs import RequestCancel
@@ -14,6 +14,7 @@ from schemas import hashing, times
 from schemas.names import CONTROL_CHARACTERS
 
 MAX_ID: Final = 255
+DEFAULT_LIMIT: Final = 50
 Name = Annotated[Identifier, Field(min_length=1, max_length=MAX_ID)]
 
 
@@ -23,6 +24,12 @@ def _moment(text: str) -> str:
     except ValueError:
         raise ValueError("must be an ISO-8601 time") from None
     return text
+
+
+class ListQuery(Fields):
+    run_id: Nullable[Name] = None
+    thread_id: Nullable[Name] = None
+    limit: Annotated[Integer, Field(ge=1, le=200)] = DEFAULT_LIMIT
 
 
 class CreateBody(Fields):

@@ -13,7 +13,7 @@ from producers.inbox import ReceiveFrame
 from producers.ownership import CreateRun, Ownership
 from producers.runs import RequestCancel, Run
 from schemas import hashing
-from schemas.names import inbox_stream, ownership_stream, run_stream
+from schemas.names import inbox_stream, ownership_stream, run_id_of, run_stream
 from schemas.times import iso0
 
 FRAME_SCOPE: Final = "frame:"
@@ -88,6 +88,23 @@ class Runs:
     async def snapshot(self, call: Call) -> dict[str, Any]:
         return await self._snapshot(call, await self.require(call))
 
+    async def list(self, owner: str, *, run_id: str | None, thread_id: str | None, limit: int) -> list[dict[str, Any]]:
+        """The owner's runs, last created first, as their snapshots tell of them."""
+        found = await self._owned_by(owner, run_id, {"thread_id": thread_id} if thread_id else {}, limit)
+        existing = await self._streams.some(runs.DECIDER, [run_stream(name) for name in found])
+        seen = {snapshot.state.run_id: snapshot.state for snapshot in existing.values()}
+        return [_document(name, owned, seen.get(name)) for name, owned in found.items()]
+
+    async def _owned_by(
+        self, owner: str, run_id: str | None, where: Mapping[str, str], limit: int
+    ) -> dict[str, Ownership]:
+        if run_id is None:
+            snapshots = await self._streams.newest(ownership.DECIDER, owner, where, limit)
+            return {run_id_of(snapshot.stream): snapshot.state for snapshot in snapshots}
+        owned = await self._ownership(run_id)
+        is_theirs = owned is not None and owned.owner == owner and where.get("thread_id") in (None, owned.thread_id)
+        return {run_id: owned} if owned and is_theirs else {}
+
     async def span(self, call: Call) -> Span:
         """As committed: what is remembered of the ownership may be older than the last pruning."""
         kept = await self._ownership(call.run_id)
@@ -101,11 +118,15 @@ class Runs:
     async def _snapshot(self, call: Call, owned: Ownership) -> dict[str, Any]:
         """A run without events is `created` (ADR 14)."""
         found = await self._streams.get(runs.DECIDER, run_stream(call.run_id))
-        run = found.state if found else Run(call.run_id, owned.created_at)
-        return {
-            "runId": call.run_id,
-            "threadId": call.thread_id,
-            "status": run.status,
-            "latestSeq": run.latest_seq,
-            "updatedAt": iso0(run.updated_at),
-        }
+        return _document(call.run_id, owned, found.state if found else None)
+
+
+def _document(run_id: str, owned: Ownership, existing: Run | None) -> dict[str, Any]:
+    run = existing or Run(run_id, owned.created_at)
+    return {
+        "runId": run_id,
+        "threadId": owned.thread_id,
+        "status": run.status,
+        "latestSeq": run.latest_seq,
+        "updatedAt": iso0(run.updated_at),
+    }

@@ -279,6 +279,9 @@ def run_routes(path: str) -> dict[str, Expected]:
     faults = (refused_query(""), refused_query(f"thread_id={'t' * 256}"))
     read = Expected(Access.SIGNED, 200, query=thread, faults=faults)
     return {
+        f"GET {path}": Expected(
+            Access.SIGNED, 200, faults=(refused_query("limit=0"), refused_query(f"limit=201&thread_id={'t' * 256}"))
+        ),
         f"POST {path}": Expected(
             Access.SIGNED,
             202,

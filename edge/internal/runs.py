@@ -10,9 +10,9 @@ from edge.auth.signed_requests import Signed, signed
 from edge.errors import Unauthenticated
 from edge.event_stream import EventStreams
 from edge.internal.cursors import cursor_in, tail_ms_in
-from edge.requests import body_of, document_of, endpoints, read_body, service
+from edge.requests import body_of, document_of, endpoints, query_of, read_body, service
 from edge.responses import Json
-from edge.run_bodies import CancelBody, CreateBody, FrameBody, checked_id, checked_run_id, new_run_id
+from edge.run_bodies import CancelBody, CreateBody, FrameBody, ListQuery, checked_id, checked_run_id, new_run_id
 from edge.run_frames import run_frame
 from edge.runs import Call, Runs
 from edge.stream_meter import RunMeter
@@ -20,6 +20,14 @@ from edge.tracing import trace_headers
 from schemas.names import run_stream
 
 _PATH = "/internal/v1/runs"
+
+
+async def list_runs(request: Request) -> Response:
+    """Additive: run responses have no envelope (runtime §0.2)."""
+    owner = (await signed(request)).run_principal().owner
+    query = query_of(request, ListQuery)
+    found = await service(request, Runs).list(owner, run_id=query.run_id, thread_id=query.thread_id, limit=query.limit)
+    return Json({"runs": found})
 
 
 async def create(request: Request) -> Response:
@@ -91,5 +99,5 @@ routes: list[Route] = [
     endpoints(_PATH + "/{run_id}/stream", GET=stream),
     endpoints(_PATH + "/{run_id}/cancel", POST=cancel),
     endpoints(_PATH + "/{run_id}/snapshot", GET=snapshot),
-    endpoints(_PATH, POST=create),
+    endpoints(_PATH, GET=list_runs, POST=create),
 ]

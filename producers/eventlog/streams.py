@@ -1,6 +1,6 @@
 """Reading streams' inline states: snapshots and lists that see every command answered before (runtime §2.18)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import asyncpg
@@ -17,6 +17,7 @@ class Snapshot(NamedTuple, Generic[S]):
 
     state: S
     seq: int
+    stream: str
 
 
 class StreamReader:
@@ -26,6 +27,11 @@ class StreamReader:
     async def get(self, decider: Decider[S, Any], stream: str) -> Snapshot[S] | None:
         row = await self._pool.fetchrow(_SQL["one"], stream)
         return _snapshot(decider, row) if row else None
+
+    async def some(self, decider: Decider[S, Any], streams: Sequence[str]) -> dict[str, Snapshot[S]]:
+        """Those of them that exist, by name."""
+        rows = await self._pool.fetch(_SQL["some"], streams)
+        return {row["stream"]: _snapshot(decider, row) for row in rows}
 
     async def newest(
         self, decider: Decider[S, Any], owner: str, where: Mapping[str, str], limit: int
@@ -44,4 +50,4 @@ class StreamReader:
 
 
 def _snapshot(decider: Decider[S, Any], row: Any) -> Snapshot[S]:
-    return Snapshot(canonical_json.decode_as(row["state"], decider.state), row["seq"])
+    return Snapshot(canonical_json.decode_as(row["state"], decider.state), row["seq"], row["stream"])

@@ -2,6 +2,10 @@
 -- primary key
 select stream, seq, state from streams where stream = $1
 
+-- name: some
+-- primary key
+select stream, seq, state from streams where stream = any($1::text[])
+
 -- name: newest
 -- streams_of_owner; ->> and not jsonb, which refuses some of the strings that json keeps
 select stream, seq, state from streams

@@ -10,6 +10,7 @@ import msgspec
 import typer
 from rich.text import Text
 
+from oa_client import budget_commands, run_commands
 from oa_client.client import Client
 from oa_client.connection import Connection, Places, address, save_login
 from oa_client.errors import InvalidInput, Unauthorized
@@ -39,6 +40,8 @@ def build(named: str = "") -> typer.Typer:
     for command in own:
         app.command()(command)
     app.add_typer(worker, name="worker")
+    app.add_typer(run_commands.group(), name="runs")
+    app.add_typer(budget_commands.group(), name="budgets")
     if named in ("worker", *(command.__name__ for command in own)):
         return app
     for entry_point in sorted(entry_points(group="oa.commands"), key=lambda found: found.name):

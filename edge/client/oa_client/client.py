@@ -1,9 +1,8 @@
 """The edge's HTTP API, one method a call; errors are those of `oa_client.errors`."""
 
-import asyncio
-import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -12,8 +11,12 @@ import httpx
 import msgspec
 
 from oa_client.backoff import Pauses, delays_s
-from oa_client.errors import TRANSIENT, BadAnswer, Unreachable, refusal
+from oa_client.budgets import Budgets
+from oa_client.errors import BadAnswer, NotSignedIn, Unreachable, refusal
+from oa_client.following import endless
 from oa_client.remote import RemoteWorker
+from oa_client.runs import Runs
+from oa_client.signed import Signed
 from oa_client.sse import Frame, Parser
 from oa_client.workers import (
     AcceptedBatch,
@@ -29,8 +32,6 @@ from oa_client.workers import (
 
 T = TypeVar("T")
 
-_LOG = logging.getLogger(__name__)
-
 X_CLIENT = "autopilot-desktop"
 _WORKERS = "/api/runtime/codex/workers"
 _AT_ONCE_MS = 1
@@ -42,6 +43,15 @@ _WINDOW_SLACK_S = 10
 class SignedIn(msgspec.Struct, frozen=True, rename="camel"):
     user_id: str
     token: str
+
+
+class Account(msgspec.Struct, frozen=True):
+    id: int
+    email: str
+
+
+class _Me(msgspec.Struct, frozen=True):
+    user: Account
 
 
 class SyncToken(msgspec.Struct, frozen=True):
@@ -63,8 +73,9 @@ class Workers:
 class Client:
     """One signed-in (or signing-in) caller; use it as an async context manager.
 
-    `pauses` says how long to wait before a lost connection is opened again; `transport` replaces the network in tests.
-    Cookies are kept, because the two sign-in calls need the same jar.
+    `signed` is what a service holds: it asks for runs and budgets. `pauses` says how long to wait before a lost
+    connection is opened again; `transport` replaces the network in tests. Cookies are kept, because the two sign-in
+    calls need the same jar.
     """
 
     def __init__(
@@ -72,6 +83,7 @@ class Client:
         url: str,
         token: str | None = None,
         *,
+        signed: Signed | None = None,
         x_client: str = X_CLIENT,
         pauses: Pauses = delays_s,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -79,6 +91,9 @@ class Client:
         self.url = url.rstrip("/")
         self.pauses = pauses
         self.workers = Workers(self)
+        self.runs = Runs(self)
+        self.budgets = Budgets(self)
+        self._signed = signed
         headers = {"Accept": "application/json", "X-Client": x_client}
         self._http = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=_TIMEOUT, transport=transport)
         if token:
@@ -108,6 +123,10 @@ class Client:
     async def revoke(self) -> None:
         """Ends the token of this client, for every use of it (edge §2.2)."""
         await self._call("DELETE", "/api/tokens/current")
+
+    async def account(self) -> Account:
+        """Whose token this client carries (edge §2.3)."""
+        return (await self._data("GET", "/api/me", _Me)).user
 
     async def mint_sync_token(self, scopes: Sequence[str]) -> SyncToken:
         """A token for one socket connection (edge §2.4)."""
@@ -150,24 +169,10 @@ class Client:
         Windows are re-opened with the cursor, also after the server was away; a refusal (401, 403, 404, 410) ends it.
         """
         position = (await self.worker(worker_id)).latest_seq if cursor is None else cursor
-        now, pauses = asyncio.get_running_loop().time, self.pauses()
-        while True:
-            opened, before = now(), position
-            try:
-                async with aclosing(self._window(worker_id, position, tail_ms)) as window:
-                    async for event in window:
-                        if event.seq > position:
-                            position, pauses = event.seq, self.pauses()
-                            yield event
-                if position > before or now() - opened >= tail_ms / 2000:
-                    pauses = self.pauses()
-                    continue
-                reason = "the stream ended early and empty"
-            except TRANSIENT as error:
-                reason = str(error)
-            delay_s = next(pauses)
-            _LOG.warning("%s; next attempt in %.1f s", reason, delay_s)
-            await asyncio.sleep(delay_s)
+        window = partial(self._window, worker_id, tail_ms)
+        async with aclosing(endless(window, position, tail_ms, self.pauses)) as events:
+            async for event in events:
+                yield event
 
     async def recorded(self, worker_id: str, after: int, through: int) -> AsyncGenerator[WorkerEvent]:
         """The events with `after < seq <= through`, which must be there already."""
@@ -179,12 +184,51 @@ class Client:
                 if event.seq >= through:
                     return
 
-    async def _window(self, worker_id: str, cursor: int, tail_ms: int) -> AsyncGenerator[WorkerEvent]:
+    async def signed_call(
+        self,
+        method: str,
+        path: str,
+        shape: type[T],
+        body: Payload | None = None,
+        *,
+        query: Payload | None = None,
+        run_id: str | None = None,
+    ) -> T:
+        """One call of the signed API, with a token of its own; `run_id` is that of the path."""
+        headers = self._signature({**(body or {}), **(query or {})}, run_id)
+        return _shaped(await self._call(method, path, body, query=query, headers=headers), shape)
+
+    async def signed_data(
+        self, method: str, path: str, shape: type[T], body: Payload | None = None, *, query: Payload | None = None
+    ) -> T:
+        """The same where the answer is in an envelope."""
+        headers = self._signature({**(body or {}), **(query or {})}, None)
+        return _enveloped(await self._call(method, path, body, query=query, headers=headers), shape, f"{method} {path}")
+
+    async def signed_window(self, path: str, query: Payload, tail_ms: int, *, run_id: str) -> AsyncGenerator[Frame]:
+        async with aclosing(self._frames(path, query, tail_ms, self._signature(query, run_id))) as frames:
+            async for frame in frames:
+                yield frame
+
+    def _signature(self, request: Payload, run_id: str | None) -> dict[str, str]:
+        if self._signed is None:
+            raise NotSignedIn("runs and budgets take the shared secret: Client(url, signed=Signed(secret, user_id=…))")
+        return self._signed.headers(request if run_id is None else {**request, "run_id": run_id})
+
+    async def _window(self, worker_id: str, tail_ms: int, cursor: int) -> AsyncGenerator[WorkerEvent]:
+        query = {"cursor": cursor, "tail_ms": tail_ms}
+        async with aclosing(self._frames(_path(worker_id, "stream"), query, tail_ms, {})) as frames:
+            async for frame in frames:
+                yield _event(frame)
+
+    async def _frames(
+        self, path: str, query: Payload, tail_ms: int, headers: Mapping[str, str]
+    ) -> AsyncGenerator[Frame]:
         request = self._http.build_request(
             "GET",
-            _path(worker_id, "stream"),
-            params={"cursor": cursor, "tail_ms": tail_ms},
-            headers={"Accept": "text/event-stream"},
+            path,
+            params=query,
+            headers={"Accept": "text/event-stream", **headers},
             timeout=httpx.Timeout(5, read=tail_ms / 1000 + _WINDOW_SLACK_S),
         )
         parser = Parser()
@@ -195,21 +239,20 @@ class Client:
                     raise refusal(response.status_code, await response.aread())
                 async for chunk in response.aiter_bytes():
                     for frame in parser.feed(chunk):
-                        yield _event(frame)
+                        yield frame
         except httpx.TransportError as error:
             raise Unreachable(f"{self.url}: {error or type(error).__name__}") from error
 
     async def _data(self, method: str, path: str, shape: type[T], body: Any = None) -> T:
-        answer = await self._call(method, path, body)
-        if not isinstance(answer, dict) or "data" not in answer:
-            raise BadAnswer(f"{method} {path}: no `data` in the answer")
-        return _shaped(answer["data"], shape)
+        return _enveloped(await self._call(method, path, body), shape, f"{method} {path}")
 
-    async def _call(self, method: str, path: str, body: Any = None) -> Any:
+    async def _call(
+        self, method: str, path: str, body: Any = None, *, query: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
         content = None if body is None else msgspec.json.encode(body)
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        sent = {**(headers or {}), **({} if body is None else {"Content-Type": "application/json"})}
         try:
-            response = await self._http.request(method, path, content=content, headers=headers)
+            response = await self._http.request(method, path, content=content, params=query, headers=sent)
         except httpx.TransportError as error:
             raise Unreachable(f"{self.url}: {error or type(error).__name__}") from error
         if not response.is_success:
@@ -222,6 +265,12 @@ class Client:
 
 def _path(worker_id: str, suffix: str = "") -> str:
     return f"{_WORKERS}/{quote(worker_id, safe=':')}" + (f"/{suffix}" if suffix else "")
+
+
+def _enveloped(answer: Any, shape: type[T], call: str) -> T:
+    if not isinstance(answer, dict) or "data" not in answer:
+        raise BadAnswer(f"{call}: no `data` in the answer")
+    return _shaped(answer["data"], shape)
 
 
 def _event(frame: Frame) -> WorkerEvent:

@@ -29,6 +29,12 @@ class Places:
         """The stub model that a local stack runs beside its worker."""
         return _assignments(self.stack_secrets).get("OA_STUB_URL") or None
 
+    def secret_of(self, url: str) -> str | None:
+        """What services of the local stack share; for its own address only."""
+        values = _assignments(self.stack_secrets)
+        is_its_own = values.get("OA_URL", "").rstrip("/") == url
+        return values.get("OA_RUNTIME_SIGNING_KEY") or None if is_its_own else None
+
     def last_login(self) -> Connection | None:
         return _from_login(self.login)
 

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
+from oa_client.runs import RunEvent
 from oa_client.workers import Approval, Payload, WorkerEvent
 
 _MAX_CHARACTERS = 160
@@ -19,12 +20,23 @@ def line_of(event: WorkerEvent) -> Text:
     return line.append(f" {gist(event.payload)}".rstrip())
 
 
+def line_of_run(event: RunEvent) -> Text:
+    line = Text(f"{event.seq:>6} ", style="dim")
+    line.append(f"{event.event_type:<22}", style=_STYLES.get(event.event_type, "cyan"))
+    said = event.payload.get("delta") or event.payload.get("text") or event.payload
+    shown = " ".join((said if isinstance(said, str) else msgspec.json.encode(said).decode()).split())
+    return line.append(f" {_cut(shown)}" if said else "")
+
+
 def gist(payload: Payload) -> str:
     """What a person would want to read of it: text, a command and its output, or an id."""
     params = payload.get("params")
     found = _said(params if isinstance(params, dict) else {}) or _noted(payload) or _named(payload)
-    shown = " ".join(found.split())
-    return shown if len(shown) <= _MAX_CHARACTERS else shown[: _MAX_CHARACTERS - 1] + "…"
+    return _cut(" ".join(found.split()))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 1] + "…"
 
 
 def _said(params: Payload) -> str:
