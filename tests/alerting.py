@@ -87,6 +87,7 @@ _MINTS = "oa_token_mints_total"
 _UP = 'up{job="oa-edge", instance="edge"}'
 _PARKED = 'oa_projection_parked_documents{view="worker_summaries"}'
 _WAITED = 'oa_projection_lag_seconds{view="worker_summaries"}'
+_REACTIONS = 'oa_reactions_failed_total{consumer="executor.frames"}'
 _OF_VIEW = {"projection": "worker_summaries"}
 
 SAMPLES: Mapping[str, Samples] = {
@@ -139,5 +140,6 @@ SAMPLES: Mapping[str, Samples] = {
         {"oa_audit_last_success_timestamp_seconds": "60x60"},
         {"oa_audit_last_success_timestamp_seconds": "0+60x60"},
     ),
+    "ReactionsFailing": Samples({_REACTIONS: "0+1x60"}, {_REACTIONS: "3x60"}, {"consumer": "executor.frames"}),
     "TimersOverdue": Samples({"oa_timers_due": "3x60"}, {"oa_timers_due": FLAT}),
 }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import httpx
 import pytest
+import structlog
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -65,6 +66,20 @@ async def test_a_request_is_a_span_that_its_events_name() -> None:
     path = "/internal/v1/runs/r/snapshot"
     assert span.attributes == {"http.request.method": "GET", "url.path": path, "http.response.status_code": 200}
     assert span.ended == 1
+
+
+async def test_log_lines_of_a_traced_request_name_its_span() -> None:
+    lines: list[object] = []
+
+    async def bound(_: Request) -> Response:
+        lines.append(structlog.contextvars.get_contextvars().get("traceparent"))
+        return Response()
+
+    app = Starlette(routes=[Route("/api/me", bound)], middleware=middleware((), lambda: False, Kept()))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://edge.test") as http:
+        await http.get("/api/me")
+    assert lines == [OURS]
+    assert "traceparent" not in structlog.contextvars.get_contextvars()
 
 
 async def test_without_spans_events_carry_what_came() -> None:
