@@ -114,6 +114,11 @@ async def test_queries_and_waits_for_a_connection_are_timed(pool: "Pool[Any]") -
     assert waits() == 2
 
 
+def test_memory_of_the_process_is_told() -> None:
+    """runtime §9."""
+    assert sample("process_resident_memory_bytes") > 10 * 1024 * 1024
+
+
 async def test_minted_tokens_are_told_from_those_that_cannot_be(pool: "Pool[Any]", here: Node) -> None:
     """runtime §9, TokenMintFailureRatioHigh."""
     minted = grown("oa_token_mints_total", token="sync", outcome="minted")

@@ -32,9 +32,8 @@ def tool() -> Promtool | str:
 
 
 @pytest.fixture
-def prometheus(tool: Promtool | str, say: Say, request: pytest.FixtureRequest) -> Promtool:
+def prometheus(tool: Promtool | str) -> Promtool:
     if isinstance(tool, str):
-        say(f"left out: {request.node.name}: {tool}")
         pytest.skip(tool)
     return tool
 
@@ -128,8 +127,11 @@ def test_every_rule_has_samples_that_it_fires_on() -> None:
     assert sorted(SAMPLES) == NAMES
 
 
-def test_prometheus_takes_the_rules(prometheus: Promtool) -> None:
-    done = prometheus.run("check", "rules", str(RULES), folder=ROOT)
+def test_prometheus_takes_the_rules(tool: Promtool | str, say: Say) -> None:
+    if isinstance(tool, str):
+        say(f"left out, whether the alert rules fire: {tool}")
+        pytest.skip(tool)
+    done = tool.run("check", "rules", str(RULES), folder=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(NAMES)} rules found" in done.stdout
 
