@@ -52,6 +52,7 @@ from producers.eventlog.retention import CommandRetention
 from producers.eventlog.streams import StreamReader
 from producers.eventlog.tail import LogTail
 from producers.eventlog.wakeups import Wakeups
+from producers.rulebook import Rulebook
 from readmodels.journal import JournalReader
 from readmodels.journal_tail import JournalTail
 from readmodels.workers import projections
@@ -152,7 +153,7 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
         ),
         log,
         Runs(log, streams),
-        Spend(log, streams, reader),
+        Spend(log, streams, reader, Rulebook(pool), clock),
         EventStreams(reader, tail, streams),
         EdgeHealth(log, reader, tail, journal_reader, journal_tail),
         Release(settings.release),

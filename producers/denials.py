@@ -10,7 +10,7 @@ from producers.budgets import Budget
 from producers.errors import Rejection
 from producers.eventlog.commands import Part, States
 from producers.policy import Decision, decision_id, evaluate
-from producers.refusals import Denied, detail_of, policy_code
+from producers.refusals import Denied, DeniedByRule, detail_of, policy_code
 from producers.spending import Reserve, Target, Writes
 from schemas import reasons
 from schemas.amounts import sats_of
@@ -63,7 +63,8 @@ def facts(rejection: Rejection, target: Target, budget: Budget | None, amount_sa
         ),
         "amount_sats": UNSET if amount_sats is None else amount_sats,
         "detail": detail_of(rejection),
-        "inputs": decision.inputs() | _refused_by(rejection),
+        "rule": decision.rule.told() if decision.rule else UNSET,
+        "inputs": decision.inputs() | _more(rejection),
     }
     fact = PolicyDecision(**told)
     return [fact, PolicyBudgetExhausted(**told)] if code == reasons.BUDGET_EXHAUSTED else [fact]
@@ -71,8 +72,10 @@ def facts(rejection: Rejection, target: Target, budget: Budget | None, amount_sa
 
 def denial(rejection: Rejection, target: Target, budget: Budget | None) -> Decision:
     """The ledger's refusal as policy sees it (runtime §3.1)."""
-    asked = policy_of(target.authorization_id, budget) | {"decision": "denied", "reason_code": policy_code(rejection)}
-    return evaluate(asked, budget.snapshot if budget else {}, {})
+    asked, snapshot = policy_of(target.authorization_id, budget), budget.snapshot if budget else {}
+    if isinstance(rejection, DeniedByRule):
+        return evaluate(asked, snapshot, {}, *rejection.consulted)
+    return evaluate(asked | {"decision": "denied", "reason_code": policy_code(rejection)}, snapshot, {})
 
 
 def allowance(command: Reserve, held: Budget) -> Decision:
@@ -87,6 +90,9 @@ def policy_of(authorization_id: str, budget: Budget | None) -> Payload:
     return {"policy_id": POLICY_ID, "authorization_id": authorization_id, **mode}
 
 
-def _refused_by(rejection: Rejection) -> Payload:
+def _more(rejection: Rejection) -> Payload:
+    """What was decided on besides the contract's inputs."""
+    if isinstance(rejection, DeniedByRule):
+        return {"facts": rejection.consulted.facts.told()}
     by = rejection.by if isinstance(rejection, Denied) else None
     return {"refused_by": {"authorization_id": by.authorization_id, **by.snapshot}} if by else {}

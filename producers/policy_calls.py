@@ -10,6 +10,7 @@ import msgspec
 
 from producers.eventlog.recent import Recent
 from producers.policy_rules import Counted, Facts, Rules
+from schemas.amounts import sats_of
 from schemas.budgets_generated import HoldReserved
 from schemas.events import Payload, Recorded
 from schemas.names import run_id_of
@@ -38,7 +39,7 @@ def call_of(event: Recorded) -> Call | None:
     payload, at = event.payload, event.recorded_at
     match event.type:
         case HoldReserved.type if payload:
-            facts = facts_of(payload["metadata"], at, sats=-(-payload["amount_msats"] // 1000))
+            facts = facts_of(payload["metadata"], at, sats=sats_of(payload["amount_msats"]))
             return Call(payload["run_id"], payload["tool_call_id"], facts, hold_id=payload["hold_id"])
         case PolicyDecision.type if payload:
             facts = _denied(payload, at)

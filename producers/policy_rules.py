@@ -103,6 +103,16 @@ class Rules:
         return {one.counted for _, one in self._counting.concerning(facts) if one.counted and one.others(facts)}
 
 
+class Consulted(NamedTuple):
+    """An owner's rules and a call's facts, with the counts that these rules ask for."""
+
+    rules: Rules
+    facts: Facts
+
+    def refusal(self) -> Fired | None:
+        return self.rules.refusal(self.facts)
+
+
 # --- what a rule becomes --------------------------------------------------------------------------------------------
 
 Condition = Callable[[Facts], bool]

@@ -6,13 +6,14 @@ from typing import Final
 from producers import budgets
 from producers.budgets import Budget
 from producers.errors import Conflict, Rejection
+from producers.policy_rules import Consulted, Fired
 from schemas import reasons
 
 INVALID_AMOUNT, INVALID_RETRY_CLASS = "invalid_amount", "invalid_retry_class"
 OVER_BUDGET, APPROVAL_MISSING, OTHER_SCOPE = "over_budget", "approval_missing", "other_scope"
 RECONCILE_REQUIRED, ALREADY_FINALIZED = "reconcile_required", "already_finalized"
 MISSING, REVOKED, EXPIRED = "authorization_missing", "authorization_revoked", "authorization_expired"
-DENY: Final = "explicit_deny"
+DENY, RULE = "explicit_deny", "policy_rule"
 
 POLICY_CODES: Final[Mapping[str, str]] = {
     **dict.fromkeys((MISSING, INVALID_AMOUNT, INVALID_RETRY_CLASS, budgets.NOT_FOUND), reasons.AUTHORIZATION_MISSING),
@@ -42,11 +43,24 @@ class Denied(Conflict):
         return [told, {"reason_code": policy_code(self)}]
 
 
+class DeniedByRule(Denied):
+    """The ledger had nothing against it, but one of the owner's rules has (docs/policy.md)."""
+
+    def __init__(self, rule: Fired, consulted: Consulted, by: Budget) -> None:
+        super().__init__(f"a rule denies it: {rule.detail}", RULE, by)
+        self.rule = rule
+        self.consulted = consulted
+
+
 def policy_code(rejection: Rejection) -> str:
+    if isinstance(rejection, DeniedByRule):
+        return rejection.rule.reason_code
     return POLICY_CODES.get(str(rejection.reason_code), reasons.EXPLICIT_DENY)
 
 
 def detail_of(rejection: Rejection) -> str:
     """More exactly than the code."""
+    if isinstance(rejection, DeniedByRule):
+        return rejection.rule.detail
     cap = rejection.cap if isinstance(rejection, Denied) else None
     return _DETAILS.get(cap or "", str(rejection.reason_code))

@@ -8,7 +8,7 @@ from producers.eventlog.reader import LogReader
 from producers.eventlog.recent import Recent
 from producers.policies import PolicySet, rules_of
 from producers.policy_calls import LONGEST_WINDOW, Passed
-from producers.policy_rules import Facts, Rules
+from producers.policy_rules import Consulted, Facts, Rules
 
 if TYPE_CHECKING:
     import asyncpg
@@ -29,16 +29,16 @@ class Rulebook:
         self._compiled: Recent[tuple[Any, ...], Rules] = Recent(_MOST_OWNERS)
         self._counting: Recent[str, _Counting] = Recent(_MOST_OWNERS)
 
-    async def consult(self, owner: str, facts: Facts) -> tuple[Rules, Facts]:
-        """What `producers.policy.evaluate` takes: the owner's rules, and the facts with the counts they ask for."""
+    async def consult(self, owner: str, facts: Facts) -> Consulted:
+        """What `producers.policy.evaluate` takes besides the contract's inputs."""
         rules = await self._rules(owner)
         if not rules.counted(facts):
-            return rules, facts
+            return Consulted(rules, facts)
         counting = self._counting.get(owner)
         if counting is None or counting.rules is not rules:
             counting = _Counting(self._pool, owner, rules)
             self._counting.put(owner, counting)
-        return rules, await counting.counted(facts)
+        return Consulted(rules, await counting.counted(facts))
 
     async def _rules(self, owner: str) -> Rules:
         sets = await policy_history.sets(self._pool, owner)

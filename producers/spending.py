@@ -15,7 +15,8 @@ from producers.budgets import Budget
 from producers.errors import Conflict, InvalidRequest
 from producers.eventlog.commands import Part, States
 from producers.holds import Hold, RetryClass
-from producers.refusals import Denied
+from producers.policy_rules import Consulted
+from producers.refusals import Denied, DeniedByRule
 from schemas import sanitiser
 from schemas.amounts import MAX_SATS, msats_of
 from schemas.budgets import BudgetFreed, BudgetHeld, BudgetSpent, HoldCommitted, HoldReleased, HoldReserved
@@ -49,7 +50,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Reserve(msgspec.Struct, frozen=True):
-    """`approved`: somebody allowed this very call, None when nobody was asked."""
+    """`approved`: somebody allowed this very call, None when nobody was asked; `consulted`: the owner's rules."""
 
     target: Target
     amount_msats: int
@@ -57,6 +58,7 @@ class Reserve(msgspec.Struct, frozen=True):
     approved: bool | None = None
     provider_idempotency_key: str | None = None
     metadata: Payload = {}
+    consulted: Consulted | None = None
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -123,6 +125,7 @@ def reserve(states: States, command: Reserve, now: datetime) -> Writes:
         return []
     day = now.astimezone(UTC).date().isoformat()
     _check(path, states.get(ownership_stream(target.run_id)), command, day, now)
+    _check_rules(path, command)
     held = BudgetHeld(hold_id=target.hold_id, amount_msats=command.amount_msats, day=day)
     return [*((budget_stream(name), held) for name in target.path), (target.hold, _reserved(command, day))]
 
@@ -215,6 +218,12 @@ def _check(path: Sequence[Budget], run: Any, command: Reserve, day: str, now: da
         for budget in reversed(path):
             if denied := rule(budget):
                 raise denied
+
+
+def _check_rules(path: Sequence[Budget], command: Reserve) -> None:
+    """After all that the contract says (docs/policy.md)."""
+    if command.consulted and (rule := command.consulted.refusal()):
+        raise DeniedByRule(rule, command.consulted, path[-1])
 
 
 def standing(budget: Budget, now: datetime) -> Denied | None:
