@@ -6,14 +6,17 @@ from typing import Final
 
 import msgspec
 
-from producers.errors import Conflict, InvalidRequest, NotFound
+from producers.errors import Conflict, InvalidRequest, NotFound, TooLarge
 from producers.eventlog.commands import Decider
 from producers.policy_documents import document
 from producers.policy_rules import ActiveSet, Rules
-from schemas import hashing
+from schemas import canonical_json, hashing
 from schemas.events import NewEvent, OpenEvent, Payload, Recorded
 from schemas.names import POLICY, policy_name_of
 from schemas.policies_generated import PolicyActivated, PolicyProposed, PolicyRetired
+
+MAX_BYTES: Final = 128 * 1024
+"""As canonical JSON; a stream's state keeps two of them."""
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -114,6 +117,8 @@ def document_hash(written: Payload) -> str:
 
 
 def _propose(policy: PolicySet | None, command: ProposePolicy) -> list[NewEvent]:
+    if len(canonical_json.encode(command.document)) > MAX_BYTES:
+        raise TooLarge(f"a policy set is at most {MAX_BYTES // 1024} KiB")
     read = document(command.document)
     if policy is not None and policy.name != read.name:
         raise InvalidRequest(f"this is {read.name}, not {policy.name}")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from producers.errors import Conflict, InvalidRequest, NotFound
+from producers.errors import Conflict, InvalidRequest, NotFound, TooLarge
 from producers.policies import (
     ActivatePolicy,
     Command,
@@ -132,6 +132,14 @@ def test_a_set_that_is_not_there(command: Command) -> None:
 def test_what_is_no_policy_is_not_written() -> None:
     with pytest.raises(InvalidPolicy):
         decide(None, ProposePolicy({"name": "careful", "rules": []}), NOON)
+
+
+def test_a_document_has_room_in_a_state() -> None:
+    tools = [f"tool-{number}-" + "x" * 200 for number in range(100)]
+    rules = [{"rule": f"r{number}", "tools": tools} for number in range(7)]
+    with pytest.raises(TooLarge):
+        decide(None, ProposePolicy({"name": "careful", "deny": rules}), NOON)
+    assert decide(None, ProposePolicy({"name": "careful", "deny": rules[:5]}), NOON)
 
 
 def test_a_document_is_of_the_set_it_names() -> None:
