@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from oa_client.cli import build
 from typer import Typer
 from typer.testing import CliRunner, Result
 
@@ -300,3 +301,8 @@ def test_prune_asks_and_says_what_is_left(oa: Callable[..., Result], here: str) 
 def test_an_unknown_run_is_told(oa: Callable[..., Result]) -> None:
     for words in (("show", "x"), ("verify", "x"), ("append", "x", "n", "{}"), ("prune", "x", "--before", "2", "--yes")):
         assert oa(*words).exit_code == 1
+
+
+def test_what_clients_and_operators_do_with_runs_is_in_one_group() -> None:
+    shown = CliRunner().invoke(build("runs"), ["runs", "--help"], env={"COLUMNS": "300"}).output
+    assert all(f" {command} " in shown for command in ("start", "tail", "show", "verify", "append", "prune"))

@@ -1,4 +1,4 @@
-"""Whatever has happened in a run: without what pruning takes away its state and its chain are the same (DEC-38)."""
+"""Whatever has happened in a run: pruned, it has the same state, chain and summary, and is published (DEC-38)."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from producers import chain, runs
 from producers.chain import Link
 from producers.pruning import goes
+from readmodels import runs as summaries
+from readmodels.runs import Summary
+from schemas import avro
 from schemas.events import NewEvent, OpenEvent, Recorded
 from schemas.executions import RunErased, RunLost
 from schemas.names import run_stream
@@ -47,12 +50,21 @@ TOLD = st.builds(
 
 
 @given(st.lists(WRITTEN | TOLD, max_size=12), st.data())
-def test_state_and_chain_survive(events: Sequence[NewEvent], data: st.DataObject) -> None:
+def test_nothing_but_words_is_gone(events: Sequence[NewEvent], data: st.DataObject) -> None:
     whole = history(run_stream(RUN_ID), events)
     before = data.draw(st.integers(0, len(whole)))
     pruned = [pruned_of(event) for event in whole[:before]] + whole[before:]
     assert folded(runs.DECIDER, pruned) == folded(runs.DECIDER, whole)
     assert chain.walk(RUN_ID, Link(), pruned) == chain.walk(RUN_ID, Link(), whole)
+    assert summary_of(pruned) == summary_of(whole)
+    assert [avro.decode(avro.encode(event), event.headers) for event in pruned] == pruned
+
+
+def summary_of(events: Sequence[Recorded]) -> Summary | None:
+    summary = None
+    for event in events:
+        summary = summaries.apply(summary, event)
+    return summary
 
 
 def pruned_of(event: Recorded) -> Recorded:
