@@ -59,10 +59,9 @@ def decide(ownership: Ownership | None, command: Command, _: datetime) -> list[N
 
 def evolve(ownership: Ownership | None, event: Recorded) -> Ownership:
     if ownership is None:
-        thread_id = event.payload.get("thread_id", LOST_THREAD)
-        return Ownership(thread_id, event.owner, event.recorded_at)
+        return Ownership(event.payload["thread_id"], event.owner, event.recorded_at)
     anchor = Link(event.payload["through_seq"], event.payload["event_hash"])
-    return msgspec.structs.replace(ownership, anchor=max(ownership.anchor, anchor, key=_seq))
+    return msgspec.structs.replace(ownership, anchor=anchor) if anchor.seq > ownership.anchor.seq else ownership
 
 
 def stand_in(seq: int) -> NewEvent:
@@ -72,10 +71,6 @@ def stand_in(seq: int) -> NewEvent:
 DECIDER: Final[Decider[Ownership, Command]] = Decider(
     kind=OWNERSHIP, state=Ownership, state_version=1, decide=decide, evolve=evolve, stand_in=stand_in
 )
-
-
-def _seq(link: Link) -> int:
-    return link.seq
 
 
 def owned(run_id: str, part: Part) -> tuple[Rules[Any], tuple[Part, Part]]:

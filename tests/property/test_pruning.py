@@ -75,3 +75,11 @@ def test_words_and_frames_go() -> None:
     [delta, consumed] = history(run_stream(RUN_ID), [RunDelta("a", "f-1"), RunFrameConsumed("f-2", "note", {})])
     assert goes(delta)
     assert goes(consumed)
+
+
+def test_what_clients_wrote_about_frames_stays() -> None:
+    """Runtime §1.3: the frames it names count as consumed."""
+    told = [
+        OpenEvent("note", payload, version=version) for payload in ({"frame_id": "f"}, {"n": 1}) for version in (0, 1)
+    ]
+    assert [goes(event) for event in history(run_stream(RUN_ID), told)] == [False, True, True, True]

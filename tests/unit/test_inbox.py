@@ -42,4 +42,4 @@ def test_what_is_not_a_frame_is_not_counted_and_has_a_seq() -> None:
     """ADR 11, ADR 12."""
     [received] = decide(None, FRAME, NOON)
     [erased] = decide(Inbox(1, 1), EraseInbox(), NOON)
-    assert folded(received, erased, stand_in(3), received) == Inbox(frames=2, last_seq=4)
+    assert folded(received, erased, stand_in(3), received, received) == Inbox(frames=3, last_seq=5)

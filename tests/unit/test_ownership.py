@@ -69,6 +69,7 @@ def test_a_lost_pruning_moves_nothing() -> None:
     """ADR 11."""
     pruned = folded(CREATED, RunPruned(4, HASH))
     assert folded(CREATED, RunPruned(4, HASH), stand_in(3)) == pruned
+    assert folded(CREATED, stand_in(2)) == folded(CREATED)
 
 
 def test_the_state_is_read_as_it_was_written() -> None:
@@ -80,7 +81,7 @@ def test_a_run_is_told_something_when_somebody_owns_it() -> None:
     """Runtime §1.4: `run_not_found`."""
     part = Part(run_stream("run_demo"), "user:7", runs.DECIDER)
     rules, parts = owned("run_demo", part)
-    assert [one.stream for one in parts] == [part.stream, ownership_stream("run_demo")]
+    assert parts == (part, Part(ownership_stream("run_demo"), "user:7", DECIDER))
     states = {part.stream: None, ownership_stream("run_demo"): folded(CREATED)}
     [(stream, event)] = rules(states, RequestCancel(), NOON)
     assert (stream, event.type) == (part.stream, "run.cancel_requested")
