@@ -14,6 +14,7 @@ from processors.audit import differences, records
 from processors.audit.differences import PartitionChain
 from processors.audit.evidence import DocumentRow, Journal, Reach, Snapshot, StreamRow, Topic, snapshot
 from processors.audit.histories import DocumentTold, StateTold
+from processors.audit.ledgers import ledger_differences
 from processors.audit.records import Records, Seen
 from readmodels import engine
 from readmodels.engine import View
@@ -32,7 +33,7 @@ FOLDS = 50_000
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What differences were found in: the log, a kind's topic, a view's documents, a topic's journal."""
+    """What differences were found in: the log, its ledger, a kind's topic, a view's documents, a topic's journal."""
 
     component: str
     name: str
@@ -169,6 +170,8 @@ class Audit:
                 await self._judge(page, readings, tally)
                 is_last = page.is_last
                 await asyncio.sleep(self._leisure * (clock() - started))
+        money = await ledger_differences(self._pool, tally.after, tally.affords)
+        tally.add("log", "ledger", money)
         return tally.report()
 
     async def _live(self, topic: Topic) -> Topic:

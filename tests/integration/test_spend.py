@@ -190,6 +190,7 @@ async def test_an_interactive_call_is_approved_in_its_request(here: Node) -> Non
     assert (await spend.reserve("a", 5, approved=True)).json()["data"]["approved"] is True
 
 
+@pytest.mark.invariant("I7")
 async def test_of_two_at_once_that_are_too_much_one_succeeds(here: Node) -> None:
     """Runtime §3.5."""
     spend = calls(here.ada)

@@ -225,6 +225,7 @@ def test_reserving_again_what_is_final(books: Books, state: str) -> None:
     assert refusal(lambda: books.reserve("a", 5)).reason_code == "already_finalized"
 
 
+@pytest.mark.invariant("I7")
 def test_what_would_pass_the_total_is_refused_and_nothing_is_written(books: Books) -> None:
     """Runtime §3.4, §3.5: equal is allowed."""
     books.reserve("a", 60)
@@ -258,6 +259,7 @@ def test_a_commit_may_say_that_it_was_reconciled(books: Books) -> None:
     assert books.hold("a").reconciled_at == NOON
 
 
+@pytest.mark.invariant("I7")
 def test_a_commit_may_be_smaller_than_its_hold_and_never_larger(books: Books) -> None:
     """DEC-50."""
     books.reserve("a", 5)
@@ -268,6 +270,7 @@ def test_a_commit_may_be_smaller_than_its_hold_and_never_larger(books: Books) ->
     assert books.totals() == (2, 0, 98)
 
 
+@pytest.mark.invariant("I7")
 @pytest.mark.parametrize("state", ["reserved", "reconcile_required"])
 def test_a_release_gives_back_what_was_held(books: Books, state: str) -> None:
     """Runtime §3.5."""
@@ -531,6 +534,7 @@ def four(**terms: dict[str, Any]) -> Books:
     return books
 
 
+@pytest.mark.invariant("I7")
 def test_a_hold_is_taken_on_the_whole_path() -> None:
     """ADR 14: root first, then the hold."""
     books = four(project={"max_total_sats": 50})
@@ -560,6 +564,7 @@ def test_a_hold_is_taken_on_the_whole_path() -> None:
     ],
 )
 @pytest.mark.parametrize("where", ["organisation", "project", "agent", "run"])
+@pytest.mark.invariant("I7")
 def test_it_is_taken_on_the_whole_path_or_not_at_all(where: str, terms: dict[str, Any], code: str) -> None:
     """ADR 14: each budget's own caps count."""
     books = four(**{where: terms})
@@ -593,6 +598,7 @@ def test_brothers_share_what_their_parent_has() -> None:
 # --- what was lost with a restore (ADR 11) ----------------------------------------------------------------------------
 
 
+@pytest.mark.invariant("I7")
 def test_a_budget_that_lost_events_holds_nothing_more(books: Books) -> None:
     """Nobody knows what was held meanwhile."""
     books.reserve("a", 5)
