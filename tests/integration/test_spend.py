@@ -11,6 +11,7 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
+from processors.audit.ledgers import ledger_differences
 from producers.eventlog.reader import LogReader
 from producers.eventlog.timers import Timers
 from producers.nouns import DECIDERS
@@ -211,6 +212,26 @@ async def test_a_hold_that_nobody_ends_is_found_by_the_timers(here: Node, pool: 
     [hold] = await spend.open_reservations()
     assert (hold["state"], hold["failure_reason"]) == ("reconcile_required", "stale_reservation")
     assert (await spend.settle("commit", "a")).json()["data"]["reconciled_at"] is not None
+
+
+@pytest.mark.invariant("I7")
+async def test_the_audit_reads_the_ledger_back(here: Node, pool: "Pool[Any]") -> None:
+    """DESIGN I7: silent about what was written, and never about what was not."""
+    spend = calls(here.ada)
+    await spend.authorize(max_total_sats=10)
+    for tool_call_id in ("a", "b"):
+        await spend.reserve(tool_call_id, 5)
+    await spend.settle("commit", "a", amount_sats=2)
+    last = (await LogReader(pool).head()).position
+    for after in (0, last - 3, last - 2, last - 1, last):
+        assert await ledger_differences(pool, after, lambda _: True) == []
+    await pool.execute(
+        "update events set payload = replace(payload::text, '2000', '3000')::json where position = $1", last - 1
+    )
+    [difference] = await ledger_differences(pool, 0, lambda _: True)
+    assert f"position {last}" in difference
+    assert await ledger_differences(pool, last, lambda _: True) == []
+    assert await ledger_differences(pool, 0, lambda events: events < 5) == []
 
 
 async def test_every_decision_is_counted(here: Node) -> None:

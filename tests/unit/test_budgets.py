@@ -235,6 +235,17 @@ def test_what_would_pass_the_total_is_refused_and_nothing_is_written(books: Book
     books.reserve("b", 40)
 
 
+@pytest.mark.invariant("I7")
+def test_what_was_spent_counts_like_what_is_held(books: Books) -> None:
+    """Runtime §3.4: what was given back does not."""
+    for name in ("spent", "held", "released"):
+        books.reserve(name, 30)
+    books.commit("spent", 20)
+    books.release("released")
+    assert refusal(lambda: books.reserve("a", 51)).reason_code == "over_budget"
+    books.reserve("a", 50)
+
+
 @pytest.mark.parametrize("state", ["reserved", "reconcile_required"])
 def test_a_commit_spends_what_was_held(books: Books, state: str) -> None:
     """Runtime §3.5: reconciled when it came from there."""
