@@ -122,10 +122,11 @@ def window(*seqs: int) -> str:
 async def test_events_come_once_each_however_often_they_are_told_and_whatever_is_away() -> None:
     """DESIGN I8."""
     edge = Elsewhere(window(1, 2), window(2), window(1, 2, 3))
-    transport = httpx.MockTransport(edge)
-    async with Client("http://edge", signed=Signed(SECRET, user_id=7), pauses=at_once, transport=transport) as client:
-        async with asyncio.timeout(10), aclosing(client.runs["t", "r"].events(0)) as events:
-            assert [event.seq async for event in events] == [1, 2, 3]
+    client = Client(
+        "http://edge", signed=Signed(SECRET, user_id=7), pauses=at_once, transport=httpx.MockTransport(edge)
+    )
+    async with asyncio.timeout(10), client, aclosing(client.runs["t", "r"].events(0)) as events:
+        assert [event.seq async for event in events] == [1, 2, 3]
 
 
 def at_once() -> Iterator[float]:

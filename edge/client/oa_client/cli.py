@@ -42,7 +42,7 @@ def build(named: str = "") -> typer.Typer:
     app.add_typer(worker, name="worker")
     app.add_typer(run_commands.group(), name="runs")
     app.add_typer(budget_commands.group(), name="budgets")
-    if named in ("worker", *(command.__name__ for command in own)):
+    if named in ("worker", "budgets", *(command.__name__ for command in own)):
         return app
     for entry_point in sorted(entry_points(group="oa.commands"), key=lambda found: found.name):
         register: Callable[[typer.Typer], None] = entry_point.load()
