@@ -138,7 +138,7 @@ def test_a_cancel_event_of_a_client_counts() -> None:
 
 
 def test_the_head_hash_is_the_chain_over_all_events() -> None:
-    """runtime §1.4"""
+    """runtime §1.4, DEC-33: and every event moves `updated_at`."""
     state = run(RunStarted(), RunDelta("hi", "f-1"))
     first = event_hash(RUN_ID, 1, "run.started", hashing.hex_digest({}), None)
     told = hashing.hex_digest({"delta": "hi", "frame_id": "f-1"})

@@ -105,6 +105,7 @@ def test_an_ingested_stop_stops_also_while_stopped() -> None:
 
 
 def test_other_ingested_events_only_show_life() -> None:
+    """DEC-33: and move `updated_at`."""
     started = OpenEvent("worker.started", {"status": "failed", "adapter": 3}, version=0)
     worker = given(STARTED, started, OpenEvent("worker.request.received", {}, version=0))
     assert worker is not None
