@@ -173,9 +173,9 @@ def _decided(_: Run, event: Recorded) -> Payload:
     return {"last_decision_id": _text(event, "policy_decision_id")}
 
 
-def _erased(_: Run, event: Recorded) -> Payload:
+def _erased(run: Run, event: Recorded) -> Payload:
     written = dict.fromkeys(("cancel_reason", "terminal_reason_class", "terminal_reason", "last_decision_id"))
-    return written | {"status": event.payload.get("status", "failed"), "named": ()}
+    return written | {"status": event.payload.get("status", run.status), "named": ()}
 
 
 def _named(run: Run, event: Recorded) -> Payload:

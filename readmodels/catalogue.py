@@ -2,7 +2,9 @@
 
 from typing import Any, Final
 
-from readmodels import runs, workers
+from readmodels import run_tables, runs, workers
 from readmodels.engine.views import View
 
-VIEWS: Final[dict[str, View[Any]]] = {view.name: view for view in (workers.SUMMARIES, runs.SUMMARIES)}
+VIEWS: Final[dict[str, View[Any]]] = {
+    view.name: view for view in (workers.SUMMARIES, runs.SUMMARIES, *run_tables.TABLES)
+}

@@ -85,7 +85,7 @@ def lifecycle(status: str, event: Recorded) -> dict[str, Any]:
         case RunFinished.type, _ if status not in TERMINAL:
             return _finished(event)
         case RunErased.type, RunErased.version:
-            return _end(event.payload.get("status", "failed"), None, None)
+            return _end(event.payload.get("status", status), None, None)
     return {}
 
 

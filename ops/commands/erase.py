@@ -11,6 +11,7 @@ from ops.database import open_pool
 from ops.serving.relay import relay_settings
 from ops.settings import of_this_process
 from ops.stack.processes import StackError
+from processors.reprojecting import Reprojector
 from processors.sources import LogPages
 from producers.errors import LogUnavailable
 from producers.eventlog.erasure import Erased, erase
@@ -21,7 +22,7 @@ from producers.relay.settings import RelaySettings
 from readmodels import engine, erasure
 from readmodels.catalogue import VIEWS
 from readmodels.engine import View, versions
-from schemas import sql_files
+from schemas import names, sql_files
 
 if TYPE_CHECKING:
     import asyncpg
@@ -66,6 +67,10 @@ async def _erase(relay: RelaySettings, owner: str, rewrite: bool) -> None:
             await _until_projected(pool, relay, erased)
         for view in VIEWS.values():
             await versions.drop_silent(pool, view)
+        reprojector = await Reprojector.of(pool, relay.topic_prefix, relay.partitions)
+        for stream in erased.told:
+            if names.kind_of(stream) == names.RUN:
+                await reprojector.tables_of(names.run_id_of(stream))
         rows = await erasure.erase(pool, owner, erased.position)
         screen.print(f"{rows} rows of the journal point to documents now")
         await refed(pool, relay)

@@ -1,4 +1,4 @@
-"""`oa projections list|rebuild|verify|drop`: versions of the views beside each other and the log (DESIGN §7)."""
+"""`oa projections …`: versions of the views beside each other and the log, and single things made anew (DESIGN §7)."""
 
 import asyncio
 import gc
@@ -21,6 +21,7 @@ from ops.commands.options import Data, screen, telling_errors
 from ops.settings import Settings, of_this_process
 from ops.stack.processes import StackError
 from processors.rebuilding import From, Rebuilder, Topic, Verdict
+from processors.reprojecting import Chosen, Rebuilt, Report, Reprojector
 from processors.sources import LogPages
 from producers.eventlog.reader import LogReader
 from producers.relay.progress import partition_count
@@ -37,6 +38,7 @@ T = TypeVar("T")
 
 TOLD_EVERY_S = 2.0
 INTERRUPTED = 130
+STILL = ("drift_detected_no_repair", "dry_run_detected_drift")
 ALLOCATIONS_A_COLLECTION = 200_000
 """Events and documents have no cycles; looking for some in all of them costs a third of a rebuild."""
 
@@ -50,6 +52,15 @@ class Source(StrEnum):
 
 Name = Annotated[str, typer.Argument(metavar="VIEW")]
 AnyName = Annotated[str | None, typer.Argument(metavar="[VIEW]", show_default=False)]
+SomeRun = Annotated[str | None, typer.Option("--run", metavar="ID", help="Of this run only.", show_default=False)]
+SomeWorker = Annotated[
+    str | None, typer.Option("--worker", metavar="ID", help="Of this worker only.", show_default=False)
+]
+SomeThread = Annotated[str | None, typer.Option("--thread", metavar="ID", help="Its runs.", show_default=False)]
+Since = Annotated[datetime | None, typer.Option("--since", help="Written then or later (UTC).", show_default=False)]
+Until = Annotated[datetime | None, typer.Option("--until", help="Written before (UTC).", show_default=False)]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many runs.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 OneSource = Annotated[Source, typer.Option("--from", help="Where the events come from.")]
 SomeSource = Annotated[Source | None, typer.Option("--from", help="Only this source; else both.", show_default=False)]
@@ -92,16 +103,31 @@ def list_(data: Data = None, as_json: AsJson = False) -> None:
 
 @projections.command()
 def rebuild(
-    view: Name,
+    view: AnyName = None,
     source: OneSource = Source.POSTGRES,
     to: ToVersion = None,
     cut_over: CutOver = False,
     rate: Rate = None,
+    run: SomeRun = None,
+    worker: SomeWorker = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fill a version of a view beside the live one; the same command goes on where a stopped one ended."""
+    """Fill a version of a view beside the live one; the same command goes on where a stopped one ended.
 
+    With --run or --worker: make its summary anew where readers see it.
+    """
+    if run or worker:
+        _rebuild_one(data, run, worker, as_json=as_json)
+    elif view:
+        _rebuild_view(view, source, to, data, cut_over=cut_over, rate=rate, as_json=as_json)
+    else:
+        raise typer.BadParameter("name a view, or --run or --worker")
+
+
+def _rebuild_view(
+    view: str, source: Source, to: int | None, data: Path | None, *, cut_over: bool, rate: int | None, as_json: bool
+) -> None:
     async def work(settings: Settings, pool: "asyncpg.Pool[Any]") -> dict[str, Any]:
         found = await _found(pool, view)
         version = await _version(pool, found, to)
@@ -122,6 +148,84 @@ def rebuild(
         screen.print(f"it is live now; {done['journalled']} documents differed and were journalled")
     else:
         screen.print(f"make it live with: oa projections rebuild {view} --to {done['version']} --cut-over")
+
+
+def _rebuild_one(data: Path | None, run: str | None, worker: str | None, *, as_json: bool) -> None:
+    async def work(settings: Settings, pool: "asyncpg.Pool[Any]") -> list[Rebuilt]:
+        ours = await reprojector(settings, pool)
+        of_run = await ours.rebuild_run(run) if run else []
+        return of_run + (await ours.rebuild_worker(worker) if worker else [])
+
+    rebuilt = _run(data, work)
+    if as_json:
+        print(json.dumps(msgspec.to_builtins(rebuilt)))
+    for one in [] if as_json else rebuilt:
+        screen.print(escape(_line(one)))
+    if not rebuilt or any(one.result == "error" for one in rebuilt):
+        raise typer.Exit(1)
+
+
+def _line(one: Rebuilt) -> str:
+    done = one.result if one.result == "error" else "made anew" if one.write else "left as it is"
+    return f"{one.scope} {one.entity_id}: {done}{f' ({one.reason})' if one.reason else ''}, {one.duration_ms} ms"
+
+
+@projections.command()
+def reproject(
+    run: SomeRun = None,
+    thread: SomeThread = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 500,
+    dry_run: DryRun = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the rows of runs (run, events, messages) anew from the log; 1 when one of them cannot be."""
+    chosen = _chosen(run, thread, since, until, limit)
+
+    async def work(settings: Settings, pool: "asyncpg.Pool[Any]") -> Report:
+        return await (await reprojector(settings, pool)).reproject(chosen, dry_run=dry_run)
+
+    _report(_run(data, work), as_json=as_json)
+
+
+@projections.command()
+def reconcile(
+    run: SomeRun = None,
+    thread: SomeThread = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 500,
+    dry_run: DryRun = False,
+    repair: Annotated[bool, typer.Option("--repair/--no-repair", help="Make what differs anew.")] = True,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count the rows of runs beside the log, and make those anew that differ; 1 when some still do."""
+    chosen = _chosen(run, thread, since, until, limit)
+
+    async def work(settings: Settings, pool: "asyncpg.Pool[Any]") -> Report:
+        return await (await reprojector(settings, pool)).reconcile(chosen, dry_run=dry_run, repair=repair)
+
+    _report(_run(data, work), as_json=as_json)
+
+
+def _chosen(run: str | None, thread: str | None, since: datetime | None, until: datetime | None, limit: int) -> Chosen:
+    since, until = (moment.replace(tzinfo=UTC) if moment else None for moment in (since, until))
+    return Chosen(run, thread, since, until, limit)
+
+
+def _report(report: Report, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(msgspec.to_builtins(report)))
+    else:
+        for outcome in report.results:
+            if outcome.action != "in_sync":
+                screen.print(escape(f"{outcome.run_id}  {outcome.action}  {', '.join(outcome.reasons)}"))
+        screen.print(f"{report.processed_runs} of {report.total_runs} runs, {report.repaired_runs} made anew")
+    if any(outcome.action in STILL or outcome.action.startswith("reproject_failed") for outcome in report.results):
+        raise typer.Exit(1)
 
 
 async def remake(settings: Settings, pool: "asyncpg.Pool[Any]") -> None:
@@ -233,6 +337,12 @@ async def _refuse_live(pool: "asyncpg.Pool[Any]", view: View[Any], version: int)
         raise StackError(f"version {version} of {view.name} is live: readers see it and the processors write it")
     if version < 1:
         raise StackError("versions count from 1")
+
+
+async def reprojector(settings: Settings, pool: "asyncpg.Pool[Any]") -> Reprojector:
+    values = settings.values
+    when_new = values.number("OA_KAFKA_PARTITIONS", least=1)
+    return await Reprojector.of(pool, values.text("OA_KAFKA_TOPIC_PREFIX"), when_new)
 
 
 async def _topic(settings: Settings, pool: "asyncpg.Pool[Any]", view: View[Any], *sources: str) -> Topic:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ops.commands.connection import connected
 from ops.commands.options import Data, screen, telling_errors
+from ops.commands.projections import reprojector
 from ops.exports import as_object
 from ops.run_records import RunRecord, RunRecords, Verified
 from ops.settings import Settings, of_this_process
@@ -113,8 +114,10 @@ async def _appended(settings: Settings, run_id: str, event_type: str, payload: P
 
 
 async def _pruned(settings: Settings, run_id: str, before: int, by: str | None) -> Verified:
-    async with _records(settings, by) as records:
-        return await records.prune(run_id, before)
+    async with connected(settings) as pool:
+        verified = await RunRecords(pool, by or getpass.getuser()).prune(run_id, before)
+        await (await reprojector(settings, pool)).tables_of(run_id)
+        return verified
 
 
 @asynccontextmanager

@@ -187,7 +187,9 @@ class Audit:
             judged = [row for row in page.streams if row.next_position is None or row.next_position > end]
             for topic in self._topics:
                 streams = [row.stream for row in judged if row.kind in topic.deciders]
-                await _Telling(seen, topic, reaches[topic.name], page, tally).of(streams)
+                telling = _Telling(seen, topic, reaches[topic.name], page, tally)
+                await telling.of(streams)
+                await telling.of_single_events()
             if page.is_last:
                 page.journal = await self._journal(seen, tally.after)
         return page
@@ -261,16 +263,25 @@ class _Telling:
         for stream in set(streams) & told.keys():
             if decider := deciders[names.kind_of(stream)]:
                 self._page.states[stream] = StateTold(decider)
-        for view in self._topic.views:
+        for view in (view for view in self._topic.views if not view.per_event):
             events = [event for stream in streams for event in self._page.touched[stream] if view.folds(event)]
             await self._tell(view, events, set(told.values()))
         if told:
             async for event in self._seen.histories(told):
                 self._take(event)
 
+    async def of_single_events(self) -> None:
+        """The documents that are of one event need no history."""
+        for view in (view for view in self._topic.views if view.per_event):
+            events = [event for event in self._page.events if view.folds(event)]
+            for document in await self._tell(view, events, {names.name_of(event.stream) for event in events}):
+                if document.told:
+                    document.told.take(document.last)
+
     async def _affordable(self, streams: Sequence[str]) -> dict[str, str]:
         """The streams with their names, and what others their documents are of."""
-        kinds = dict.fromkeys(chain.from_iterable(view.kinds for view in self._topic.views))
+        views = [view for view in self._topic.views if not view.per_event]
+        kinds = dict.fromkeys(chain.from_iterable(view.kinds for view in views))
         by_name: dict[str, set[str]] = {}
         for stream in streams:
             name = names.name_of(stream)
@@ -283,7 +294,9 @@ class _Telling:
             for stream in its_streams
         }
 
-    async def _tell(self, view: View[Any], events: Sequence[Recorded], told: Collection[str]) -> None:
+    async def _tell(self, view: View[Any], events: Sequence[Recorded], told: Collection[str]) -> list[Document]:
+        """The documents of the events; those with a name that is told are to be folded."""
+        documents: list[Document] = []
         last = {view.key(event): event for event in events}
         skipped = await self._seen.skipped(view)
         for key, row in (await self._seen.documents(view, list(last))).items():
@@ -291,9 +304,11 @@ class _Telling:
             projected = self._reach.projected[view.name][self._topic.partition(last[key].stream)]
             up_to = min(projected, (row.broken_from or projected + 1) - 1)
             document = DocumentTold(view, key, up_to, skipped) if name in told else None
-            self._page.documents.append(Document(view, row, last[key], document))
+            documents.append(Document(view, row, last[key], document))
             if document:
                 self._documents.setdefault(name, []).append(document)
+        self._page.documents += documents
+        return documents
 
     def _take(self, event: Recorded) -> None:
         if state := self._page.states.get(event.stream):

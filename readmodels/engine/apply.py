@@ -130,7 +130,9 @@ async def _attempt(connection: "Connection", view: View[D], generation: int, bat
     events = [delivery.event for delivery in chain(*fresh.values())]
     folded = fold(view, seen.rows, seen.broken, events, seen.skipped)
     moves = {
-        partition: Move(seen.checkpoints[partition], ordered[-1].event.position, ordered[-1].epoch)
+        partition: Move(
+            seen.checkpoints[partition], ordered[-1].event.position, ordered[-1].epoch, seen.stamps.get(partition)
+        )
         for partition, ordered in fresh.items()
     }
     if not moves:
@@ -146,6 +148,7 @@ class Seen(Generic[D]):
     """What a batch builds on, all of one snapshot."""
 
     checkpoints: dict[int, int]
+    stamps: dict[int, str]
     rows: dict[Key, Row[D]]
     broken: set[Key]
     head: int
@@ -153,11 +156,12 @@ class Seen(Generic[D]):
 
 
 class Move(NamedTuple):
-    """A partition's checkpoint on its way from the position that was seen."""
+    """A partition's checkpoint on its way from the position that was seen; `stamp` is of the row that was."""
 
     seen: int
     position: int
     epoch: int
+    stamp: str | None = None
 
 
 class Written(NamedTuple):
@@ -188,6 +192,7 @@ async def look(
         await connection.execute(SQL["add_checkpoints"], *scope, list(new))
     return Seen(
         {row["partition"]: row["checkpoint"] or 0 for row in found},
+        {row["partition"]: row["stamp"] for row in found if row["stamp"]},
         {
             (row["owner"], row["doc_key"]): Row(view.decode(row["document"]), row["doc_version"], row["last_position"])
             for row in found
@@ -215,13 +220,14 @@ async def write(
         _statement(view.table, "write"),
         *(view.name, view.version, generation),
         list(moves),
-        *([getattr(move, name) for move in moves.values()] for name in Move._fields),
+        *([getattr(move, name) for move in moves.values()] for name in ("seen", "position", "epoch")),
         *_document_columns(changes, texts),
         *_failure_columns(folded.failures.values()),
         view.feeds,
         *journal.columns(said),
         [owner for owner, _ in left_alone],
         [doc_key for _, doc_key in left_alone],
+        [move.stamp for move in moves.values()],
     )
     assert row is not None, "one row says what was done"
     return Written(row["ok"], row["journals"])

@@ -15,7 +15,7 @@ select partition, position from checkpoints where view = $1 and version = $2 and
 
 -- name: look
 -- by the primary keys of documents, quarantine, checkpoints and skips; all of one snapshot
-select wanted.owner, wanted.doc_key, wanted.partition, c.position as checkpoint,
+select wanted.owner, wanted.doc_key, wanted.partition, c.position as checkpoint, c.xmin::text as stamp,
     d.document, d.doc_version, d.last_position, q.position as broken_from,
     (select position from log_head) as head,
     (select array_agg(position) from skips where view = $1 and position between $7 and $8) as skipped
@@ -31,9 +31,10 @@ left join quarantine q
 -- are locked first, in partition order; the journal's head, which all partitions share, comes last. Whether the version
 -- feeds the journal is read from the locked rows too: a cut-over may have come in between. A retry, which moves no
 -- checkpoint, shows in the mark that is gone: it is looked for once the checkpoints are locked, and a locking read sees
--- what was committed while this statement waited.
+-- what was committed while this statement waited. Whoever makes documents anew touches the checkpoint's row: its stamp
+-- is another then.
 with locked as materialized (
-    select partition, position, journals from checkpoints
+    select partition, position, journals, xmin::text as stamp from checkpoints
     where view = $1 and version = $2 and generation = $3 and partition = any($4::int[])
     order by partition for update
 ), parked as materialized (
@@ -43,7 +44,9 @@ with locked as materialized (
     for key share of q
 ), agreed as materialized (
     select count(*) = cardinality($4::int[]) and (select count(*) from parked) = cardinality($24::text[]) as ok, bool_and(locked.journals) as journals
-    from locked join unnest($4::int[], $5::bigint[]) seen (partition, position) using (partition, position)
+    from locked join unnest($4::int[], $5::bigint[], $26::text[]) seen (partition, position, stamp)
+        using (partition, position)
+    where seen.stamp is null or seen.stamp = locked.stamp
 ), moved as (
     update checkpoints c set position = reached.position, epoch = greatest(c.epoch, reached.epoch)
     from agreed, unnest($4::int[], $6::bigint[], $7::int[]) reached (partition, position, epoch)

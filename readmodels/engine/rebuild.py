@@ -210,7 +210,7 @@ class _Run(Generic[D]):
 
     async def _load(self, partition: int, events: Iterable[Recorded]) -> None:
         """The documents that Postgres may have and memory has not."""
-        if self.all_in_memory:
+        if self.all_in_memory or self.target.view.per_event:
             return
         view = self.target.view
         keys = (view.key(event) for event in events if view.folds(event))

@@ -31,7 +31,8 @@ class View(Generic[D]):
     `version` is the one a new database begins with; `older` ones that said something else go on saying it while
     they are live (ADR 7). `feeds` is the sync topic whose journal gets the changes.
     `statements` holds the view's own DDL: `create` (schema and table of a version, repeatable) and `cut_over` (the
-    stable SQL view in front).
+    stable SQL view in front). Of events of its kinds, those that `concerns` says no to do not touch it either.
+    `per_event`: a document is of one event, whatever comes after it.
     """
 
     name: str
@@ -44,6 +45,8 @@ class View(Generic[D]):
     apply: Callable[[D | None, Recorded], D]
     statements: Mapping[str, str]
     older: Mapping[int, Callable[[D | None, Recorded], D]] = field(default_factory=dict)
+    concerns: Callable[[Recorded], bool] = lambda _event: True
+    per_event: bool = False
 
     @property
     def schema(self) -> str:
@@ -62,7 +65,7 @@ class View(Generic[D]):
 
     def folds(self, event: Recorded) -> bool:
         """Whether the event is news to the view; checkpoints move past the others."""
-        return event.kind in self.kinds
+        return event.kind in self.kinds and self.concerns(event)
 
     def version_after(self, before: int, event: Recorded) -> int:
         """The document's version, which was `before`, after an event that it folds."""

@@ -131,6 +131,14 @@ def test_an_erased_summary_is_the_same_from_what_was_written_and_from_what_is_le
     assert told([*written, last]) == told([*left, last])
 
 
+def test_a_summary_that_is_erased_twice_is_the_same_from_what_is_left() -> None:
+    """ADR 12: the first `run.erased` has lost its own words by then."""
+    log = RunLog()
+    written = [log.append(event) for event in (CREATED, LIFE[0], RunErased("running"), ENDED, RunErased("succeeded"))]
+    left = [written[0], *(msgspec.structs.replace(event, payload={}) for event in written[1:-1]), written[-1]]
+    assert told(left) == told(written)
+
+
 def told(events: Sequence[Recorded]) -> str:
     [change] = fold(SUMMARIES, {}, (), events).changes.values()
     return encode(change.row.document)
