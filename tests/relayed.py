@@ -11,7 +11,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from schemas import hashing, kafka_records, names
+from schemas import canonical_json, hashing, kafka_records, names
+from schemas.events import Payload
 from schemas.kafka_records import Place
 from schemas.partitioning import partition_of
 
@@ -23,10 +24,10 @@ with head as (update log_head set position = position + $1 returning position - 
      old as (select stream, max(seq) as seq from events group by stream),
      written as (
          insert into events
-         select position, 'worker', 'worker/' || $3 || '/w' || worker,
+         select position, split_part($5, '/', 1), $5 || worker,
                 coalesce(old.seq, 0) + row_number() over (partition by worker order by position),
-                'worker.heartbeat', 1, $3, '{"source":"desk"}', $4, '{}', clock_timestamp()
-           from event left join old on old.stream = 'worker/' || $3 || '/w' || worker)
+                $6, 1, $3, $7::json, $4, '{}', clock_timestamp()
+           from event left join old on old.stream = $5 || worker)
 select pg_notify('oa_log', (base + $1)::text) from head
 """
 
@@ -42,7 +43,22 @@ class Record(NamedTuple):
 
 async def commit(pool: "asyncpg.Pool[Any]", count: int, *, workers: int = 23) -> None:
     """`count` events of `workers` workers at the end of the log, in one transaction."""
-    await pool.execute(_COMMIT, count, workers, OWNER, hashing.digest({"source": "desk"}))
+    await _commit(pool, count, workers, f"worker/{OWNER}/w", "worker.heartbeat", {"source": "desk"})
+
+
+async def commit_of(topic: str, pool: "asyncpg.Pool[Any]", count: int) -> None:
+    """The same for another topic as well: words of runs."""
+    if topic == names.KAFKA_TOPICS[names.RUN]:
+        await _commit(pool, count, 23, "run/r", "run.delta", {"delta": "a", "frame_id": "f"})
+    else:
+        await commit(pool, count)
+
+
+async def _commit(
+    pool: "asyncpg.Pool[Any]", count: int, streams: int, begin: str, event_type: str, payload: Payload
+) -> None:
+    text = canonical_json.encode(payload).decode()
+    await pool.execute(_COMMIT, count, streams, OWNER, hashing.digest(payload), begin, event_type, text)
 
 
 async def committed(pool: "asyncpg.Pool[Any]", partitions: int = PARTITIONS) -> dict[int, list[int]]:

@@ -18,6 +18,8 @@ from typer.testing import CliRunner
 
 from ops.commands import register
 from ops.stack.postgres import Postgres
+from processors.audit.audit import Audit
+from processors.audit.topics import audited
 from processors.reprojecting import Chosen, Outcome, Reprojector
 from producers import ownership, runs
 from producers.eventlog.commands import Item
@@ -37,6 +39,8 @@ from readmodels.runs import SUMMARIES, apply
 from readmodels.workers import SUMMARIES as WORKERS
 from schemas import names
 from tests import services
+from tests.conftest import Kafka
+from tests.published import publish
 from tests.run_events import CREATED, RunLog
 from tests.worker_events import delivered
 
@@ -338,6 +342,68 @@ def row(doc_version: int, **changes: Any) -> Row[Any]:
 def test_a_document_beside_the_logs_is_judged(before: Row[Any] | None, judged: Judged) -> None:
     """runtime §10.2."""
     assert judge(before, row(5)) == judged
+
+
+# --- the audit ------------------------------------------------------------------------------------------------------
+
+DIFFERENCES = {
+    "run_event_rows user:41 run_1:2: is not the fold of its events": (
+        f"update {EVENT_ROWS.table} set document = replace(document::text, 'Bon', 'Mal')::json"
+        " where doc_key = 'run_1:2'"
+    ),
+    "run_messages user:41 rtmsg_": f"delete from {MESSAGES.table} where document ->> 'run_id' = 'run_1'",
+    "run_rows user:41 run_1: is not the fold of its events": (
+        f"update {RUN_ROWS.table} set document = replace(document::text, 'boom', 'bang')::json where doc_key = 'run_1'"
+    ),
+    "run_summaries user:41 runtime/run_summary:run_1: is version 4": (
+        f"update {SUMMARIES.table} set doc_version = 4 where doc_key like '%run_1'"
+    ),
+    "runtime.run_summaries 1: is not what its hash says": (
+        "update journal set payload_hash = '' where topic = 'runtime.run_summaries' and watermark = 1"
+    ),
+    "run/run_1: the state is not the fold of its events": (
+        "update streams set state = replace(state::text, 'boom', 'bang')::json where stream = 'run/run_1'"
+    ),
+}
+
+
+async def test_the_audit_knows_every_kind_and_view_of_a_topic(pool: "Pool[Any]", kafka: Kafka) -> None:
+    """I5, I9."""
+    prefix = f"{kafka.prefix}{uuid.uuid4().hex[:6]}."
+    events = await LogReader(pool).read_all(0, 1000)
+    for topic in ("oa.workers", "oa.runs"):
+        of_topic = [event for event in events if event.kind in names.kinds_of(topic)]
+        await publish(kafka.bootstrap, prefix + topic, delivered(of_topic))
+        await pool.execute(
+            "insert into relay_progress select $1, n, position, position, 1 from log_head, generate_series(0, 5) n",
+            prefix + topic,
+        )
+    partitions = dict.fromkeys(("oa.workers", "oa.runs"), PARTITIONS)
+    audit = Audit(pool, kafka.bootstrap, audited(prefix, 1, partitions))
+    report = await audit.run(0)
+    assert (report.first, report.behind, report.records, report.unfolded) == ([], 0, len(events), 0)
+    assert report.documents > len(events)
+    for difference, breaking in DIFFERENCES.items():
+        async with pool.acquire() as connection:
+            kept = await snapshot_of(connection)
+            await connection.execute(breaking)
+        assert [one for one in (await audit.run(0)).first if one.startswith(difference)], difference
+        await restore(pool, kept)
+    assert (await audit.run(0)).first == []
+
+
+TABLE_NAMES = (*(view.table for view in VIEWS.values()), "journal", "streams")
+
+
+async def snapshot_of(connection: Any) -> dict[str, list[Any]]:
+    return {table: await connection.fetch(f"select * from {table}") for table in TABLE_NAMES}
+
+
+async def restore(pool: "Pool[Any]", kept: dict[str, list[Any]]) -> None:
+    for table, rows in kept.items():
+        await pool.execute(f"delete from {table}")
+        marks = ", ".join(f"${number + 1}" for number in range(len(rows[0])))
+        await pool.executemany(f"insert into {table} values ({marks})", [tuple(row) for row in rows])
 
 
 # --- oa projections -------------------------------------------------------------------------------------------------

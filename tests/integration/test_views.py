@@ -7,23 +7,22 @@ from typing import Any
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from ops.stack.postgres import Postgres
 from processors.rebuilding import Rebuilder, Topic
 from producers.eventlog.reader import LogReader
 from readmodels import engine
 from readmodels.catalogue import VIEWS
-from readmodels.engine import Delivery, View
+from readmodels.engine import View
 from readmodels.journal import JournalReader
 from schemas import names
 from schemas.events import NewEvent, OpenEvent
 from schemas.runs import RunPruned
 from tests import services
 from tests.conftest import Kafka
+from tests.published import publish
 from tests.run_events import CANCEL, CREATED, LIFE, RunLog
-from tests.worker_events import STARTED, Log, commit, delivered, heartbeat, kafka_record
+from tests.worker_events import STARTED, Log, commit, delivered, heartbeat
 
 PARTITIONS = 6
 FOREIGN = OpenEvent("run.finished", {"status": "failed", "reason": ["odd"]}, version=0)
@@ -65,21 +64,6 @@ def of_runs() -> Log:
 
 
 LOGS = {"oa.workers": of_workers, "oa.runs": of_runs}
-
-
-async def publish(bootstrap: str, topic: str, batches: dict[int, list[Delivery]]) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    await admin.create_topics([NewTopic(topic, PARTITIONS, 1, topic_configs={"retention.ms": "-1"})])
-    await admin.close()
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
-    await producer.start()
-    for partition, some in batches.items():
-        for delivery in some:
-            key, value, headers = kafka_record(delivery)
-            moment = int(delivery.event.recorded_at.timestamp() * 1000)
-            await producer.send(topic, value, key, partition, moment, headers)
-    await producer.stop()
 
 
 @pytest.mark.invariant("I5")

@@ -26,7 +26,8 @@ def written(*events: NewEvent) -> list[Recorded]:
 
 def rows(view: View[Any], events: list[Recorded]) -> dict[str, dict[str, Any]]:
     changes = fold(view, {}, (), events).changes
-    return {key[1]: canonical_json.decode(encode(change.row.document)) for key, change in changes.items()}
+    in_order = sorted(changes.items(), key=lambda item: item[1].row.last_position)
+    return {key[1]: canonical_json.decode(encode(change.row.document)) for key, change in in_order}
 
 
 NOW = "2026-02-20T12:00:0{}.103104Z"
