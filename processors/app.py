@@ -15,11 +15,13 @@ from processors.arrivals import Arrival, follow, take_arrivals
 from processors.audit import minutely
 from processors.audit.audit import Audit
 from processors.audit.topics import audited
+from processors.budgets import SpendFrames
 from processors.consumers import Begin, Consumer, Feed, Host
 from processors.executor import Executor
 from processors.inbox import Inbox
 from processors.lag import Health, worst
 from processors.projections import Projection
+from processors.reactions import Reacting
 from processors.recovery import Recovery
 from processors.sources import LogSource
 from processors.topics import wait_for_topics
@@ -117,17 +119,19 @@ class Processors:
         """Timers need Postgres alone: they do not wait for Kafka."""
         log = EventLog(self._pool, clock=self._clock, spans=self._spans)
         executor = Executor(self._pool, log, self._settings.executor, self._spans)
+        reacting: list[Reacting] = [executor, SpendFrames(self._pool, log)]
         recovery = Recovery(executor.name, executor.take_over)
         self._timers = Timers(self._pool, self._deciders, self._clock, self._monotonic, {names.LEASE: recovery})
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._timers.run())
-                tasks.create_task(executor.lanes.run())
-                tasks.create_task(self._follow_topics(executor))
+                for one in reacting:
+                    tasks.create_task(one.lanes.run())
+                tasks.create_task(self._follow_topics(reacting))
         finally:
             await log.close()
 
-    async def _follow_topics(self, executor: Executor) -> None:
+    async def _follow_topics(self, reacting: Sequence[Reacting]) -> None:
         prefix = self._settings.topic_prefix
         counts = await wait_for_topics(self._settings.brokers, [prefix + topic for topic in names.TOPICS])
         partitions = {topic: counts[prefix + topic] for topic in names.TOPICS}
@@ -137,11 +141,7 @@ class Processors:
             audited(prefix, self._settings.generation, partitions),
             leisure=AUDIT_LEISURE,
         )
-        consumers = (
-            *CONSUMERS,
-            (names.KAFKA_TOPICS[names.INBOX], executor.follow_frames),
-            (names.KAFKA_TOPICS[names.RUN], executor.follow_requests),
-        )
+        consumers = (*CONSUMERS, *(consumer for one in reacting for consumer in one.consumers()))
         self._consumers = [(topic, await self._begun(topic, partitions[topic], begin)) for topic, begin in consumers]
         app = make_app(self._settings)
         async with asyncio.TaskGroup() as tasks:

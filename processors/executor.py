@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from processors import executor_metrics
-from processors.consumers import Feed, Host
+from processors.consumers import Begin, Feed, Host
 from processors.lanes import Lanes, NotYet, Passenger
 from processors.reactions import Reactor
 from producers.errors import Conflict
@@ -21,7 +21,7 @@ from producers.loops import WINDOW, Seen
 from producers.runs import Run
 from schemas.events import Recorded
 from schemas.inbox_generated import FrameReceived
-from schemas.names import INBOX, inbox_stream, lease_stream, run_id_of, run_stream
+from schemas.names import INBOX, KAFKA_TOPICS, RUN, inbox_stream, lease_stream, run_id_of, run_stream
 from schemas.runs_generated import RunCancelRequested, RunExecutorLost
 from schemas.tracing import Spans, begin
 
@@ -55,10 +55,13 @@ class Executor:
         self._reader = LogReader(pool)
         self._places: Recent[str, Place] = Recent(REMEMBERED)
 
-    async def follow_frames(self, host: Host, feed: Feed) -> Reactor:
+    def consumers(self) -> Sequence[tuple[str, Begin]]:
+        return (KAFKA_TOPICS[INBOX], self._follow_frames), (KAFKA_TOPICS[RUN], self._follow_requests)
+
+    async def _follow_frames(self, host: Host, feed: Feed) -> Reactor:
         return await Reactor("executor.frames", [FrameReceived.type], self.lanes, host, feed).begin()
 
-    async def follow_requests(self, host: Host, feed: Feed) -> Reactor:
+    async def _follow_requests(self, host: Host, feed: Feed) -> Reactor:
         types = [RunCancelRequested.type, RunExecutorLost.type]
         return await Reactor("executor.requests", types, self.lanes, host, feed).begin()
 

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import structlog
 
 from processors import metrics
 from processors.arrivals import Arrival
-from processors.consumers import Feed, Host
+from processors.consumers import Begin, Feed, Host
 from processors.lag import Health, Watch
 from processors.lanes import FIRST_PAUSE_S, LONGEST_PAUSE_S, OUTAGES, Lanes, Passenger
 from producers.eventlog.reader import LogReader
@@ -64,6 +64,15 @@ class Name:
     """What metrics and the watch call a consumer."""
 
     name: str
+
+
+class Reacting(Protocol):
+    """Somebody who does something about events of some topics, in lanes that the process runs."""
+
+    lanes: Lanes
+
+    def consumers(self) -> Sequence[tuple[str, Begin]]:
+        """Which topics, and who takes their records."""
 
 
 class Reactor:

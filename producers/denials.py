@@ -55,7 +55,7 @@ def facts(rejection: Rejection, target: Target, budget: Budget | None, amount_sa
         "decision": decision.decision,
         "reason_code": code,
         "tool_call_id": target.tool_call_id,
-        "authorization_id": target.authorization_id,
+        "authorization_id": target.authorization_id or UNSET,
         "authorization_mode": budget.terms.mode if budget else UNSET,
         "budget": decision.budget,
         "policy_decision_id": decision_id(

@@ -50,16 +50,21 @@ def resolve(
     if thread_id not in (None, run.thread_id):
         raise Conflict("the run is of another thread", reason_code=THREAD_MISMATCH)
     scope = Scope(run_id, run.thread_id, autopilot_id)
-    found = [budget for budget in candidates if budget.owner == run.owner and _covers(budget, scope)]
-    if not found:
-        raise Denied("no authorization is for this run", refusals.MISSING)
-    winner = max(found, key=_precedence)
+    winner = covering(candidates, run, scope)[0]
     if denied := standing(winner, now):
         raise denied
     decision = evaluate(policy_of(winner.authorization_id, winner), winner.snapshot, {})
     if decision.decision == "denied":
         raise Denied("nothing is left", refusals.OVER_BUDGET, winner, "max_total_sats")
     return Resolved(winner, decision, scope, now)
+
+
+def covering(candidates: Iterable[Budget], run: Ownership, scope: Scope) -> list[Budget]:
+    """The owner's that are for this run, the winner first. Raises Denied when there is none."""
+    found = [budget for budget in candidates if budget.owner == run.owner and _covers(budget, scope)]
+    if not found:
+        raise Denied("no authorization is for this run", refusals.MISSING)
+    return sorted(found, key=_precedence, reverse=True)
 
 
 def _covers(budget: Budget, scope: Scope) -> bool:

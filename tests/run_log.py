@@ -13,7 +13,7 @@ from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
 from producers.inbox import ReceiveFrame
 from producers.ownership import CreateRun
-from producers.runs import RequestCancel
+from producers.runs import AppendRunEvent, RequestCancel
 from schemas import hashing
 from schemas.events import Payload, Recorded
 from schemas.names import inbox_stream, lease_stream, ownership_stream, run_stream
@@ -52,6 +52,14 @@ class RunLog:
     async def cancel(self, run_id: str, reason: str | None = None) -> list[Recorded]:
         [outcome] = await self.log.execute(runs.DECIDER, run_stream(run_id), OWNER, [Item(RequestCancel(reason))])
         return list(outcome.events)
+
+    async def append(self, run_id: str, event_type: str, payload: Payload) -> None:
+        """As a client."""
+        command = Item(AppendRunEvent(event_type, payload))
+        await self.log.execute(runs.DECIDER, run_stream(run_id), OWNER, [command])
+
+    async def everything(self) -> list[Recorded]:
+        return await self._reader.read_all(0, _EVERYTHING)
 
     async def told(self, run_id: str) -> list[Recorded]:
         return await self._reader.read_stream(run_stream(run_id), 0, _EVERYTHING)
