@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -304,6 +305,15 @@ async def test_after_a_cancel_the_next_request_knows_of_it(here: Node, run: RunC
         assert (await elsewhere.snapshot())["status"] == "canceling"
         assert [seq for seq, _ in await elsewhere.frames_above(0)] == [1]
         assert (await elsewhere.cancel()).status_code == 200
+
+
+async def test_a_snapshot_is_as_old_as_the_last_event(run: RunCalls, pool: "Pool[Any]") -> None:
+    """DEC-33, DEC-1: what is appended moves `updatedAt`, by whole seconds (runtime §0.3)."""
+    later = EventLog(pool, clock=lambda: datetime(2040, 1, 1, 12, 30, 15, 999_999, tzinfo=UTC))
+    await told(later, run, ("run.started", {}), ("note", {}))
+    await later.close()
+    snapshot = await run.snapshot()
+    assert (snapshot["status"], snapshot["latestSeq"], snapshot["updatedAt"]) == ("running", 2, "2040-01-01T12:30:15Z")
 
 
 async def test_a_whole_run_as_a_client_sees_it(run: RunCalls, log: EventLog) -> None:
