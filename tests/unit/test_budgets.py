@@ -337,6 +337,13 @@ def test_a_hold_nobody_is_heard_of_has_to_be_reconciled(books: Books) -> None:
     assert books.totals() == (0, 5, 95)
 
 
+def test_timers_are_set_to_whole_seconds_and_never_early(books: Books) -> None:
+    """DEC-36."""
+    books.later(milliseconds=1)
+    books.reserve("a", 5)
+    assert holds.wake_at(books.hold("a")) == NOON + timedelta(seconds=61)
+
+
 @pytest.mark.parametrize("state", ["committed", "released"])
 def test_nobody_is_woken_for_what_is_over(books: Books, state: str) -> None:
     """DEC-36."""
@@ -617,6 +624,13 @@ def test_a_budget_that_lost_events_holds_nothing_more(books: Books) -> None:
     assert refusal(lambda: books.reserve("b", 5)).reason_code == "authorization_revoked"
     books.commit("a")
     assert books.totals() == (5, 0, 95)
+
+
+def test_a_budget_that_was_revoked_before_it_lost_events_was_revoked_then(books: Books) -> None:
+    books.revoke()
+    books.later(hours=1)
+    books.lose(budgets.DECIDER, budget_stream("auth_desk"))
+    assert books.budget().revoked_at == NOON
 
 
 def test_a_budget_that_lost_its_beginning_is_nothing(books: Books) -> None:
