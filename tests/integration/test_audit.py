@@ -22,6 +22,7 @@ from typer.testing import CliRunner, Result
 from ops.commands import audit
 from ops.stack.postgres import Postgres
 from processors.app import Processors, ProcessorSettings
+from processors.audit import audit as audit_parts
 from processors.audit import last, minutely
 from processors.audit.audit import PAGE, Audit, Report
 from processors.audit.evidence import Topic
@@ -30,8 +31,10 @@ from processors.audit.topics import audited
 from processors.projector import Projector
 from processors.quarantine import Releases, parked
 from processors.sources import LogSource
+from producers import budgets
+from producers.budgets import Authorize, Terms
 from producers.eventlog import epochs, erasure
-from producers.eventlog.commands import Item
+from producers.eventlog.commands import Item, Part
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
 from producers.relay.service import Relay
@@ -42,6 +45,7 @@ from readmodels.engine.skips import Decision
 from readmodels.erasure import erase as forget
 from readmodels.workers import SUMMARIES
 from schemas import names
+from schemas.budgets import BudgetHeld
 from schemas.names import worker_stream
 from tests import services
 from tests.conftest import Kafka
@@ -171,6 +175,21 @@ async def test_nothing_is_told_when_everything_agrees(settled: Stack) -> None:
     report = await settled.whole()
     events = await settled.head()
     assert report == Report(0, events, 0, events, events, 2 * WORKERS, 0, 0, [])
+
+
+@pytest.mark.invariant("I7")
+async def test_money_that_no_hold_accounts_for_is_found(settled: Stack) -> None:
+    log, stream = EventLog(settled.pool), names.budget_stream("auth_desk")
+    part = Part(stream, "user:1", budgets.DECIDER)
+    authorized = Authorize("auth_desk", ("auth_desk",), Terms())
+    await log.execute(part.decider, stream, part.owner, [Item(authorized)])
+    assert (await settled.whole()).first == []
+    held = BudgetHeld(hold_id="h", amount_msats=5000, day="2026-02-20")
+    await log.execute_together(lambda _, event, __: [(stream, event)], [part], [Item(held)])
+    await log.close()
+    report = await settled.whole()
+    assert report.first == [f"position {await settled.head()}, {stream}: budget.held without its hold"]
+    assert report.parts == [audit_parts.Part("log", "ledger", 1)]
 
 
 async def test_an_audit_goes_on_where_the_last_one_ended(settled: Stack) -> None:
