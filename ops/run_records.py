@@ -47,7 +47,8 @@ class RunRecord(NamedTuple):
 
     @property
     def frames_waiting(self) -> int:
-        return max(self.inbox.frames - self.run.cursor, 0)
+        """Those of a run that has ended wait for nothing (runtime §1.3)."""
+        return 0 if self.run.is_terminal else max(self.inbox.frames - self.run.cursor, 0)
 
 
 class Verified(NamedTuple):

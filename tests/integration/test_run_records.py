@@ -257,6 +257,12 @@ def test_show_says_how_a_run_is(oa: Callable[..., Result], here: str) -> None:
     assert json.loads(oa("show", here, "--json", "--after", "1").output)["events"] == []
 
 
+def test_nothing_waits_for_a_run_that_has_ended(oa: Callable[..., Result], here: str) -> None:
+    """Runtime §1.3: what came after the end, or with it, is stored and never processed."""
+    assert oa("append", here, "run.finished", '{"status":"canceled"}', "--by", "eve").exit_code == 0
+    assert json.loads(oa("show", here, "--json").output)["frames_waiting"] == 0
+
+
 def test_append_and_verify(oa: Callable[..., Result], here: str) -> None:
     assert oa("append", here, "note", '{"n":1}', "--by", "eve").output == f"{here} has event 2 now\n"
     verified = oa("verify", here)

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from oa_client import Client, RunEvent, Signed
+from oa_client.cli import build
 from oa_client.errors import BadAnswer, NotSignedIn
 from oa_client.runs import event_of
 from oa_client.sse import Frame
@@ -131,3 +132,10 @@ async def test_events_come_once_each_however_often_they_are_told_and_whatever_is
 
 def at_once() -> Iterator[float]:
     return repeat(0.0)
+
+
+def test_services_and_operators_share_one_group_of_commands_about_runs() -> None:
+    [group] = [known.typer_instance for known in build().registered_groups if known.name == "runs"]
+    assert group is not None
+    commands = [command.name or getattr(command.callback, "__name__", "") for command in group.registered_commands]
+    assert commands == ["list", "start", "say", "tail", "cancel", "show", "verify", "append", "prune"]
