@@ -287,6 +287,7 @@ async def test_a_rebuild_that_fails_is_an_error_with_a_reason(pool: "Pool[Any]")
     assert "ValidationError" in str(rebuilt.reason)
 
 
+@pytest.mark.invariant("I5")
 async def test_a_batch_that_read_what_was_there_before_a_rebuild_reads_again(pool: "Pool[Any]", database: str) -> None:
     """runtime §10.2, "under a lock": the rebuild comes between a batch's look and its write."""
     await pool.execute(f"update {SUMMARIES.table} set document = replace(document::text, 'one', 'odd')::json")

@@ -86,6 +86,7 @@ async def test_a_view_from_either_source_is_the_live_one(
     assert await rebuilder.cut_over(9) == 0
 
 
+@pytest.mark.invariant("I5")
 async def test_the_journal_of_runs_has_what_is_told_of_each(pool: "asyncpg.Pool[Any]") -> None:
     """sync §6: keys, and the run's seq as version; a lease and a pruning are no news."""
     view, log = VIEWS["run_summaries"], RunLog()
@@ -93,8 +94,9 @@ async def test_the_journal_of_runs_has_what_is_told_of_each(pool: "asyncpg.Pool[
         log.append(event)
     log.append(LEASE, kind=names.LEASE)
     await commit(pool, log.events)
-    for number in range(len(log.events)):
-        await engine.apply_batch(pool, view, 1, delivered(log.events[: number + 1]), log.fill)
+    [(partition, deliveries)] = delivered(log.events).items()
+    for delivery in deliveries:
+        await engine.apply_batch(pool, view, 1, {partition: [delivery]}, log.fill)
     rows = await JournalReader(pool).read_all(names.RUN_SUMMARIES, 0, 100)
     told = [(row.watermark, row.doc_key, row.doc_version, (row.payload or {})["status"]) for row in rows]
     key = "runtime/run_summary:run_demo"
