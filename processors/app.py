@@ -16,6 +16,7 @@ from processors.audit import minutely
 from processors.audit.audit import Audit
 from processors.audit.topics import audited
 from processors.budgets import SpendFrames
+from processors.charging import Charges
 from processors.consumers import Begin, Consumer, Feed, Host
 from processors.executor import Executor
 from processors.inbox import Inbox
@@ -119,7 +120,7 @@ class Processors:
         """Timers need Postgres alone: they do not wait for Kafka."""
         log = EventLog(self._pool, clock=self._clock, spans=self._spans)
         executor = Executor(self._pool, log, self._settings.executor, self._spans)
-        reacting: list[Reacting] = [executor, SpendFrames(self._pool, log)]
+        reacting: list[Reacting] = [executor, SpendFrames(self._pool, log), Charges(self._pool, log)]
         recovery = Recovery(executor.name, executor.take_over)
         self._timers = Timers(self._pool, self._deciders, self._clock, self._monotonic, {names.LEASE: recovery})
         try:

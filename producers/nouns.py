@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from producers import budgets, deliveries, holds, inbox, leases, ownership, policies, runs, workers
+from producers import budgets, deliveries, holds, inbox, leases, notifications, ownership, policies, runs, workers
 from producers.eventlog.commands import Decider
 
 DECIDERS: Final[tuple[Decider[Any, Any], ...]] = (
@@ -15,4 +15,5 @@ DECIDERS: Final[tuple[Decider[Any, Any], ...]] = (
     policies.DECIDER,
     budgets.DECIDER,
     holds.DECIDER,
+    notifications.DECIDER,
 )

@@ -31,7 +31,7 @@ class Targets:
 
     async def named(self, authorization_id: str, run_id: str, tool_call_id: str) -> Target:
         """Whose the authorization is, is the log's to check. Raises NotFound."""
-        return Target(await self._path(authorization_id), run_id, tool_call_id)
+        return Target(await self.path(authorization_id), run_id, tool_call_id)
 
     async def found(self, run_id: str, tool_call_id: str, autopilot_id: str | None = None) -> Target:
         """Where the call is held already, else of the authorization that wins, whatever its standing.
@@ -47,7 +47,8 @@ class Targets:
         held = {row["stream"] for row in rows}
         return next((target for target in targets if target.hold in held), targets[0])
 
-    async def _path(self, authorization_id: str) -> tuple[str, ...]:
+    async def path(self, authorization_id: str) -> tuple[str, ...]:
+        """From the root; raises NotFound."""
         known = self._paths.get(authorization_id)
         if known is None:
             snapshot = await self._streams.get(budgets.DECIDER, budget_stream(authorization_id))

@@ -12,7 +12,7 @@ from producers.daemons import Daemon, heard
 from producers.errors import Conflict, InvalidRequest, NotFound, Rejection
 from producers.eventlog.commands import Decider
 from schemas import daemons, sanitiser
-from schemas.daemons import MAX_APPROVALS, Limits, Usage
+from schemas.daemons import MAX_APPROVALS, Charging, Limits, Usage
 from schemas.events import KnownEvent, NewEvent, OpenEvent, Payload, Recorded
 from schemas.names import WORKER, worker_id_of
 from schemas.times import iso6
@@ -77,6 +77,7 @@ class Worker(msgspec.Struct, frozen=True, omit_defaults=True):
     approvals: dict[str, datetime] = {}
     limits: Limits | None = None
     usage: Usage | None = None
+    charging: Charging | None = None
 
     @property
     def accepts_requests(self) -> bool:
@@ -376,7 +377,14 @@ def _stopped(worker: Worker, event: Recorded) -> Payload:
 def _erased(_: Worker, __: Recorded) -> Payload:
     """The same worker without what people, and programs for them, wrote about it; its requests ended just before."""
     described = {name: ERASED_START[name] for name in _DESCRIPTION}
-    return described | {"daemon": None, "expiring": {}, "approvals": {}, "limits": None, "usage": None}
+    return described | {
+        "daemon": None,
+        "expiring": {},
+        "approvals": {},
+        "limits": None,
+        "usage": None,
+        "charging": None,
+    }
 
 
 def _heartbeat(worker: Worker, event: Recorded) -> Payload:
@@ -435,6 +443,10 @@ def _used(worker: Worker, event: Recorded) -> Payload:
     return {"usage": daemons.used(worker.usage, event)}
 
 
+def _charged(_: Worker, event: Recorded) -> Payload:
+    return {"charging": daemons.charging(event)}
+
+
 def _text(event: Recorded, name: str) -> str | None:
     """None when the payload was erased."""
     value = event.payload.get(name)
@@ -450,6 +462,7 @@ _Changes = Callable[[Worker, Recorded], Payload]
 _INGESTED: Final[Mapping[str, _Changes]] = {
     WorkerStopped.type: _stopped,
     daemons.HEARTBEAT: _heartbeat,
+    daemons.CHARGING_SET: _charged,
     worker_events.MESSAGE: _message,
 }
 _WRITTEN: Final[Mapping[str, _Changes]] = {

@@ -1,16 +1,20 @@
 """What the program behind a worker tells of itself: heartbeats, what turns used, and the caps on that (ADR 13)."""
 
 from datetime import UTC, date
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
 from schemas.events import Recorded
 
+T = TypeVar("T")
 HEARTBEAT: Final = "worker.heartbeat"
+METERED: Final = "worker.turn.metered"
+CHARGING_SET: Final = "worker.charging.set"
 SOURCE: Final = "autopilot-desktop"
 MAX_APPROVALS: Final = 128
 Word = Annotated[str, msgspec.Meta(max_length=255)]
+Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 
 class Busy(msgspec.Struct, frozen=True):
@@ -51,6 +55,37 @@ class Limits(msgspec.Struct, frozen=True):
     day_tokens: int | None = None
 
 
+class Charging(msgspec.Struct, frozen=True):
+    """Which budget pays for a worker's turns: `hold_sats` are held for each, a thousand tokens cost `prices` msats."""
+
+    authorization_id: Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"\A[^/\x00-\x1f\x7f]+\Z")]
+    hold_sats: Annotated[int, msgspec.Meta(gt=0, le=2_100_000_000_000_000)]
+    prices: Annotated[dict[Word, Count], msgspec.Meta(min_length=1)]
+
+    def cost_msats(self, model: str | None, tokens: int) -> int:
+        """Rounded up; what has no price of its own costs as much as the dearest."""
+        price = self.prices.get(model or "", max(self.prices.values()))
+        return -(-tokens * price // 1000)
+
+
+class Metered(msgspec.Struct, frozen=True):
+    """What a turn has used so far."""
+
+    thread_id: Word
+    turn_id: Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"\A[^\x00-\x1f\x7f]+\Z")]
+    total_tokens: Count
+    model: Word | None = None
+
+
+def charging(event: Recorded) -> Charging | None:
+    """From this event on; None when it is not of the right shape, and nobody pays."""
+    return _shaped(event.payload, Charging)
+
+
+def metered(event: Recorded) -> Metered | None:
+    return _shaped(event.payload, Metered)
+
+
 def heartbeat(event: Recorded) -> Heartbeat | None:
     """None when no daemon of ours wrote it (runtime §7.4)."""
     told = event.payload
@@ -79,8 +114,12 @@ def limits(event: Recorded) -> Limits:
 
 
 def _busy(told: Any) -> Busy | None:
+    return _shaped(told, Busy)
+
+
+def _shaped(told: Any, shape: type[T]) -> T | None:
     try:
-        return msgspec.convert(told, Busy) if told is not None else None
+        return msgspec.convert(told, shape)
     except msgspec.ValidationError:
         return None
 

@@ -123,6 +123,10 @@ def hold_stream(hold_id: str) -> str:
     return f"{HOLD}/{hold_id}"
 
 
+def notification_stream(owner: str, notification_id: str) -> str:
+    return f"{NOTIFICATION}/{owner}/{notification_id}"
+
+
 def kafka_key(stream: str) -> bytes:
     """What a topic is partitioned by: the same for all kinds of streams of one name (DESIGN §5)."""
     return name_of(stream).encode()

@@ -26,6 +26,10 @@ class Away:
         await asyncio.Event().wait()
 
 
+_CALL = {"inputTokens": 7, "totalTokens": 7}
+ONE_CALL = {"total": _CALL, "last": _CALL}
+
+
 class Daemon:
     def __init__(self) -> None:
         self.now = NOON
@@ -84,6 +88,18 @@ async def test_limits_that_another_daemon_was_told_hold_here_too() -> None:
     daemon = Daemon()
     daemon.hears("worker.limits.set", turn_tokens=9)
     assert (daemon.spend.limits, daemon.events) == (Limits(turn_tokens=9), [])
+
+
+async def test_a_daemon_hears_that_a_budget_pays() -> None:
+    daemon = Daemon()
+    daemon.hears("worker.charging.set", authorization_id="auth_desk")
+    for method, params in (
+        ("thread/started", {"thread": {"id": "t1", "preview": ""}}),
+        ("turn/started", {"threadId": "t1", "turn": {"id": "u1"}}),
+        ("thread/tokenUsage/updated", {"threadId": "t1", "turnId": "u1", "tokenUsage": ONE_CALL}),
+    ):
+        daemon.spend.notice({"method": method, "params": params})
+    assert daemon.events == [("worker.turn.metered", {"thread_id": "t1", "turn_id": "u1", "total_tokens": 7})]
 
 
 async def test_an_approval_that_another_daemon_denied_is_denied_here_too() -> None:

@@ -8,6 +8,7 @@ from oa_client.worker.spend import Spend
 from oa_client.workers import Limits, Payload, Usage
 
 from producers import worker_events
+from schemas import daemons
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -41,7 +42,8 @@ class Day:
         )
 
     def _note(self, event_type: str, payload: Payload) -> None:
-        assert worker_events.typed(event_type, payload), "the server takes it"
+        is_typed = worker_events.typed(event_type, payload) is not None
+        assert is_typed or event_type == daemons.METERED, "the server takes it"
         self.events.append((event_type, payload))
 
     def begin(self, thread_id: str = "t1", preview: str = "") -> None:
@@ -102,6 +104,34 @@ def test_a_turn_tells_what_it_used_when_it_ends() -> None:
             },
         )
     ]
+
+
+def test_a_turn_that_a_budget_pays_for_tells_what_it_uses_while_it_runs() -> None:
+    """The sum at each report; what Codex repeats is not told again; remembered over a restart"""
+    day = Day()
+    day.spend.charged({"authorization_id": "a"})
+    day.spend.uses("t1", "gpt-x")
+    day.begin()
+    day.start()
+    for total, last in ((100, 100), (100, 100), (180, 80)):
+        day.report(total, last)
+    again = Day(facts=day.facts)
+    again.report(190, 10)
+    metered = [payload for event_type, payload in day.events + again.events if event_type == daemons.METERED]
+    assert metered == [
+        {"thread_id": "t1", "turn_id": "u1", "total_tokens": total, "model": "gpt-x"} for total in (100, 180, 190)
+    ]
+
+
+def test_a_turn_that_nobody_pays_for_any_more_tells_at_its_end_only() -> None:
+    day = Day()
+    day.spend.charged({"authorization_id": "a"})
+    day.spend.charged({})
+    day.begin()
+    day.start()
+    day.report(100, 100)
+    day.end()
+    assert [event_type for event_type, _ in day.events] == ["worker.turn.usage"]
 
 
 def test_a_report_that_codex_repeats_counts_once() -> None:

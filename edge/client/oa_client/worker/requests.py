@@ -65,6 +65,8 @@ class Requests:
                 self._approvals.heard(event.payload)
             case "worker.limits.set":
                 self._spend.heard(Limits(event.payload.get("turn_tokens"), event.payload.get("day_tokens")))
+            case "worker.charging.set":
+                self._spend.charged(event.payload)
 
     def leaves(self, request: Request) -> bool:
         """An answer to what another daemon asked is for that one."""

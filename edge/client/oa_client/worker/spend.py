@@ -69,11 +69,15 @@ class RunningTurn(msgspec.Struct, frozen=True):
 
 
 class Ledger(msgspec.Struct, frozen=True):
-    """What has to be known to meter and to cap; `set_limits` are those that a client set. Days are UTC."""
+    """What has to be known to meter and to cap; `set_limits` are those that a client set. Days are UTC.
+
+    `is_charged`: a budget pays for turns, so what they use is told while they run.
+    """
 
     day: str = ""
     day_tokens: int = 0
     set_limits: Limits = Limits()
+    is_charged: bool = False
     turns: dict[str, RunningTurn] = {}
     totals: dict[str, Tokens] = {}
 
@@ -162,6 +166,12 @@ def usage_event(turn_id: str, turn: RunningTurn, outcome: Outcome) -> Payload:
     return event if turn.model is None else event | {"model": turn.model}
 
 
+def metered_event(turn_id: str, turn: RunningTurn) -> Payload:
+    """The sum so far."""
+    event: Payload = {"thread_id": turn.thread_id, "turn_id": turn_id, "total_tokens": turn.used.total_tokens}
+    return event if turn.model is None else event | {"model": turn.model}
+
+
 def outcome_of(turn: RunningTurn, status: Any) -> Outcome:
     if status == "interrupted" and turn.over_limit:
         return "over_limit"
@@ -235,6 +245,10 @@ class Spend:
         """The log says that these are the caps."""
         self._keep(replace(self._ledger, set_limits=limits))
 
+    def charged(self, binding: Payload) -> None:
+        """The log says whether a budget pays; Codex reports once a model call, which is often enough to tell."""
+        self._keep(replace(self._ledger, is_charged=bool(binding)))
+
     def uses(self, thread_id: str, model: str) -> None:
         """Of the turns that begin in this thread from now on."""
         self._models[thread_id] = model
@@ -260,8 +274,11 @@ class Spend:
         report = report_of(params)
         if report is None:
             return
+        before = self._ledger.turns.get(report.turn_id)
         self._keep(self._ledger.on(self._now()).reported(report))
         turn = self._ledger.turns.get(report.turn_id)
+        if turn and turn != before and self._ledger.is_charged:
+            self._note("worker.turn.metered", metered_event(report.turn_id, turn))
         if turn and not turn.over_limit and (why := exceeded(self._ledger, self.limits, report.turn_id)):
             self._keep(self._ledger.over(report.turn_id))
             self._interrupt(report.thread_id, report.turn_id, why)

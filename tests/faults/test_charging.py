@@ -1,0 +1,58 @@
+"""Turns are charged over Kafka: whoever reports is cut short when the budget pays no more (ADR 14)."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from ops.stack.postgres import Postgres
+from tests import services
+from tests.charged_workers import REPORT_TOKENS, Desk, desk_of
+from tests.conftest import Kafka
+from tests.faults.pipeline import Pipeline, now
+
+Pool = asyncpg.Pool
+WORKERS = 20
+
+
+@pytest.fixture
+def database(postgres_server: Postgres) -> Iterator[str]:
+    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def pipeline(pool: "Pool[Any]", database: str, kafka: Kafka) -> Pipeline:
+    return Pipeline(pool, kafka.bootstrap, database, f"{kafka.prefix}{uuid.uuid4().hex[:6]}.")
+
+
+async def until_answered(desk: Desk, name: str, tokens: int) -> None:
+    """The report is charged, or its turn is asked to end."""
+    async with asyncio.timeout(60):
+        while not await desk.interruptions(name):
+            hold = await desk.hold(name)
+            if hold and hold.charged_msats >= tokens:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_turns_that_report_over_kafka_overshoot_by_one_report_each(pipeline: Pipeline, pool: "Pool[Any]") -> None:
+    """runtime §3.4, §3.5"""
+    names = [f"wk{number:02}" for number in range(WORKERS)]
+    used = dict.fromkeys(names, 0)
+
+    async def turn(desk: Desk, name: str) -> None:
+        while not await desk.interruptions(name):
+            used[name] += REPORT_TOKENS
+            await desk.meter(name, used[name])
+            await until_answered(desk, name, used[name])
+
+    async with desk_of(pool, now) as desk, pipeline.relaying(), pipeline.projecting():
+        await desk.authorize(max_total_sats=40)
+        await asyncio.gather(*(desk.bind(name, 4) for name in names))
+        await asyncio.gather(*(turn(desk, name) for name in names))
+        assert await desk.totals() == (0, 40)
+    assert 40 <= sum(used.values()) / REPORT_TOKENS <= 40 + WORKERS
