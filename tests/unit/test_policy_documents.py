@@ -1,6 +1,8 @@
 """What a policy file may say, and how its mistakes are told: all at once (docs/policy.md)."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +64,17 @@ def test_a_file_in_toml() -> None:
     assert (dear.sats, dear.rate) == (5000, Rate(30, 3600))
     [small] = read.allow
     assert (small.sats, small.rate) == (100, Rate(5, 86400))
+
+
+def test_the_example_of_the_page_is_a_policy_set() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert [rule.rule for rule in document(parsed(example, toml=True)).deny] == [
+        "night-shell",
+        "inside",
+        "dear",
+        "many-mails",
+    ]
 
 
 def test_the_same_in_json() -> None:
