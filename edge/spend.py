@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from msgspec import structs
-
 from edge import spend_documents
 from edge.spend_bodies import AuthorizeBody, CommitBody, ReconcileBody, ReleaseBody, ReserveBody
 from producers import budgets, denials, holds, metrics, spending
@@ -16,11 +14,9 @@ from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
 from producers.eventlog.recent import Recent
 from producers.eventlog.streams import StreamReader
-from producers.policy_calls import facts_of
 from producers.refusals import Denied
 from producers.rulebook import Rulebook
 from producers.spending import Reserve, Target
-from schemas.amounts import sats_of
 from schemas.names import budget_stream
 from schemas.runs_generated import PolicyDecision
 
@@ -89,7 +85,8 @@ class Spend:
     async def reserve(self, call: Call, body: ReserveBody) -> Answer:
         """Held on the whole path; raises Denied, once the run's log says so (ADR 14)."""
         body.command(())  # what cannot be asked is refused before anything is looked up
-        command = await self._consulted(call, body.command(await self._path(call.owner, call.authorization_id)))
+        command = body.command(await self._path(call.owner, call.authorization_id))
+        command = await self._rulebook.consulted(call.owner, command, self._clock())
         try:
             outcome = await self._together(
                 call, spending.reserve, spending.reserve_parts(call.owner, command.target), command
@@ -139,11 +136,6 @@ class Spend:
             rules, parts, [Item(command)], headers=call.headers, size=call.size
         )
         return outcome
-
-    async def _consulted(self, call: Call, command: Reserve) -> Reserve:
-        """With what the owner's rules say of it (docs/policy.md)."""
-        facts = facts_of(command.metadata, self._clock(), sats=sats_of(command.amount_msats))
-        return structs.replace(command, consulted=await self._rulebook.consult(call.owner, facts))
 
     async def _denied(self, call: Call, command: Reserve) -> Outcome[States]:
         """Decided once more, with the run, which keeps the denial; meanwhile it may be allowed."""

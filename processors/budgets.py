@@ -13,8 +13,9 @@ from producers import metrics, spend_frames
 from producers.errors import Rejection
 from producers.eventlog.commands import Identity, IdentityKey, Item, Outcome, States
 from producers.eventlog.log import EventLog
+from producers.rulebook import Rulebook
 from producers.spend_frames import Asked, SpendRequest
-from producers.spending import Target
+from producers.spending import Reserve, Target
 from producers.targets import Targets
 from schemas import hashing
 from schemas.events import Recorded
@@ -32,6 +33,7 @@ class SpendFrames:
         self.lanes = Lanes(self.react)
         self._log = log
         self._targets = Targets(pool)
+        self._rulebook = Rulebook(pool)
 
     def consumers(self) -> Sequence[tuple[str, Begin]]:
         return ((KAFKA_TOPICS[RUN], self._follow),)
@@ -58,7 +60,10 @@ class SpendFrames:
         try:
             request = spend_frames.request(event)
             target = await self._target(run_id_of(event.stream), request)
-            return Asked(event.payload["frame_id"], request.operation, target, request.command(target))
+            ledger = request.command(target)
+            if isinstance(ledger, Reserve):
+                ledger = await self._rulebook.consulted(event.owner, ledger, event.recorded_at)
+            return Asked(event.payload["frame_id"], request.operation, target, ledger)
         except Rejection as refusal:
             return spend_frames.refused(event, refusal)
 

@@ -1,14 +1,19 @@
 """The rules that count for an owner right now, and how often calls went through lately, both as the log has them."""
 
 import asyncio
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import structs
 
 from producers import policy_history
 from producers.eventlog.reader import LogReader
 from producers.eventlog.recent import Recent
 from producers.policies import PolicySet, rules_of
-from producers.policy_calls import LONGEST_WINDOW, Passed
+from producers.policy_calls import LONGEST_WINDOW, Passed, facts_of
 from producers.policy_rules import Consulted, Facts, Rules
+from producers.spending import Reserve
+from schemas.amounts import sats_of
 
 if TYPE_CHECKING:
     import asyncpg
@@ -39,6 +44,11 @@ class Rulebook:
             counting = _Counting(self._pool, owner, rules)
             self._counting.put(owner, counting)
         return Consulted(rules, await counting.counted(facts))
+
+    async def consulted(self, owner: str, command: Reserve, now: datetime) -> Reserve:
+        """With what the owner's rules say of it."""
+        facts = facts_of(command.metadata, now, sats=sats_of(command.amount_msats))
+        return structs.replace(command, consulted=await self.consult(owner, facts))
 
     async def _rules(self, owner: str) -> Rules:
         sets = await policy_history.sets(self._pool, owner)

@@ -13,13 +13,14 @@ from prometheus_client import REGISTRY
 from ops.stack.postgres import Postgres
 from processors.budgets import SpendFrames
 from processors.executor import Executor
-from producers import budgets
+from producers import budgets, policies
 from producers.budgets import Authorize, Revoke, Terms
 from producers.eventlog.commands import Item
 from producers.eventlog.log import EventLog
 from producers.eventlog.streams import StreamReader
+from producers.policies import ActivatePolicy, ProposePolicy, document_hash
 from schemas.events import Payload, Recorded
-from schemas.names import budget_stream
+from schemas.names import budget_stream, policy_stream
 from tests import services
 from tests.run_log import OWNER, RunLog
 from tests.submissions import NOON
@@ -313,3 +314,18 @@ async def test_a_call_is_settled_where_it_is_held(desk: Desk) -> None:
     committed = await desk.ask("commit")
     assert [one["reservation"]["authorization_id"] for one in (again, committed)] == ["older", "older"]
     assert await desk.totals("older") == (7, 0)
+
+
+async def test_an_owners_rules_are_asked_too(desk: Desk) -> None:
+    """runtime §3.1, docs/policy.md: the denial is in the run's log, with the rule"""
+    document = {"name": "careful", "deny": [{"rule": "dear", "tools": ["pay"], "above_sats": 10}]}
+    commands: list[policies.Command] = [ProposePolicy(document), ActivatePolicy(document_hash(document))]
+    items = [Item(command) for command in commands]
+    await desk.log.execute(policies.DECIDER, policy_stream(OWNER, "careful"), OWNER, items)
+    await desk.authorize("auth", max_total_sats=100)
+    about: Payload = {"authorization_id": "auth", "metadata": {"tool": "pay"}}
+    answered = await desk.ask("reserve", "dear", amount_sats=11, **about)
+    assert (answered["ok"], answered["reason_code"]) == (False, "policy_rule")
+    [decision] = [event for event in await desk.run.told("r") if event.type == "policy.decision"]
+    assert decision.payload["rule"] == {"set": "careful", "version": 1, "rule": "dear"}
+    assert (await desk.ask("reserve", "cheap", amount_sats=10, **about))["ok"]
