@@ -1,6 +1,6 @@
 """Reading the log for what policy decided, and for the calls that a policy set may be tried on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from producers.eventlog.reader import recorded
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import asyncpg
 
     Pool = asyncpg.Pool[Any]
+
+Versions = tuple[tuple[str, int], ...]
+"""By stream the seq of an owner's sets; they name the owner."""
 
 _SQL = sql_files.load(__file__)
 _STRETCH: Final = 20_000
@@ -43,7 +46,24 @@ async def proposed(pool: "Pool", owner: str, name: str, version: int) -> Payload
     return document
 
 
-async def sets(pool: "Pool", owner: str | None) -> list[PolicySet]:
-    """Every policy set of an owner, else of all; active or not."""
-    rows = await pool.fetch(_SQL["sets"], owner)
+async def versions_of_owner(pool: "Pool", owner: str) -> Versions:
+    """Before every decision: without the documents."""
+    return _versions(await pool.fetch(_SQL["versions_of_owner"], owner))
+
+
+async def sets_of_owner(pool: "Pool", owner: str) -> tuple[Versions, list[PolicySet]]:
+    """Active or not."""
+    rows = await pool.fetch(_SQL["sets_of_owner"], owner)
+    return _versions(rows), _states(rows)
+
+
+async def every_set(pool: "Pool") -> list[PolicySet]:
+    return _states(await pool.fetch(_SQL["every_set"]))
+
+
+def _versions(rows: Iterable[Any]) -> Versions:
+    return tuple((row["stream"], row["seq"]) for row in rows)
+
+
+def _states(rows: Iterable[Any]) -> list[PolicySet]:
     return [canonical_json.decode_as(row["state"], PolicySet) for row in rows]

@@ -14,6 +14,14 @@ select position, kind, stream, seq, type, version, owner, payload, digest, heade
 select position, kind, stream, seq, type, version, owner, payload, digest, headers, recorded_at
   from events where stream = $1 and type = 'policy.proposed' and (payload ->> 'policy_version')::bigint = $2
 
--- name: sets
--- streams_of_owner when there is an owner
-select state from streams where kind = 'policy' and ($1::text is null or owner = $1) order by owner, stream
+-- name: versions_of_owner
+-- streams_of_owner
+select stream, seq from streams where kind = 'policy' and owner = $1 order by stream
+
+-- name: sets_of_owner
+-- streams_of_owner
+select stream, seq, state from streams where kind = 'policy' and owner = $1 order by stream
+
+-- name: every_set
+-- streams_of_owner, all of its kind
+select state from streams where kind = 'policy' order by owner, stream

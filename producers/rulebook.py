@@ -9,8 +9,9 @@ from msgspec import structs
 from producers import policy_history
 from producers.eventlog.reader import LogReader
 from producers.eventlog.recent import Recent
-from producers.policies import PolicySet, rules_of
+from producers.policies import rules_of
 from producers.policy_calls import LONGEST_WINDOW, Passed, facts_of
+from producers.policy_history import Versions
 from producers.policy_rules import Consulted, Facts, Rules
 from producers.spending import Reserve
 from schemas.amounts import sats_of
@@ -31,7 +32,7 @@ class Rulebook:
 
     def __init__(self, pool: "Pool") -> None:
         self._pool = pool
-        self._compiled: Recent[tuple[Any, ...], Rules] = Recent(_MOST_OWNERS)
+        self._compiled: Recent[Versions, Rules] = Recent(_MOST_OWNERS)
         self._counting: Recent[str, _Counting] = Recent(_MOST_OWNERS)
 
     async def consult(self, owner: str, facts: Facts) -> Consulted:
@@ -51,10 +52,9 @@ class Rulebook:
         return structs.replace(command, consulted=await self.consult(owner, facts))
 
     async def _rules(self, owner: str) -> Rules:
-        sets = await policy_history.sets(self._pool, owner)
-        versions = (owner, *(_version(each) for each in sets))
-        rules = self._compiled.get(versions)
+        rules = self._compiled.get(await policy_history.versions_of_owner(self._pool, owner))
         if rules is None:
+            versions, sets = await policy_history.sets_of_owner(self._pool, owner)
             rules = rules_of(sets)
             self._compiled.put(versions, rules)
         return rules
@@ -87,7 +87,3 @@ class _Counting:
                 self._passed.add(call)
             self._through = event.position
         self._through = max(self._through, head)
-
-
-def _version(policy: PolicySet) -> tuple[str, int, str] | None:
-    return (policy.name, policy.active.number, policy.active.document_hash) if policy.active else None

@@ -113,7 +113,7 @@ async def _execute(settings: Settings, owner: str, name: str, commands: list[Com
 
 async def _sets(settings: Settings, owner: str | None) -> list[PolicySet]:
     async with connected(settings) as pool:
-        return await policy_history.sets(pool, owner)
+        return (await policy_history.sets_of_owner(pool, owner))[1] if owner else await policy_history.every_set(pool)
 
 
 def _newest(policy: PolicySet) -> str:
