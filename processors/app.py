@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import faust
 
+from processors import fetching
 from processors.arrivals import Arrival, follow, take_arrivals
 from processors.audit import minutely
 from processors.audit.audit import Audit
@@ -179,6 +180,9 @@ class QuietApp(faust.App):  # type: ignore[misc]
 
     def _create_directories(self) -> None:
         pass
+
+    def _new_transport(self) -> fetching.Transport:
+        return fetching.transport(self)
 
 
 def make_app(settings: ProcessorSettings) -> faust.App:

@@ -51,7 +51,7 @@ async def _run(load: Load) -> Timed:
     callers = [Caller() for _ in range(load.callers)]
     for number, caller in enumerate(callers):
         await loop.create_connection(lambda caller=caller: caller, "127.0.0.1", load.port)  # type: ignore[misc]
-        await caller.ask(_request(load.key, _PATH, {"worker_id": _worker(number)}))
+        await caller.ask(post(load.key, _PATH, {"worker_id": _worker(number)}))
     requests = [_append(load, number) for number in range(load.requests)]
     started = time.perf_counter()
     latencies_ms = await (_paced(callers, requests, load.rate) if load.rate else _one_by_one(callers, requests))
@@ -128,19 +128,29 @@ def _append(load: Load, number: int) -> bytes:
     worker = f"{_PATH}/{_worker(number % load.callers)}/events"
     event = {"event_type": "worker.event", "payload": PAYLOAD}
     if load.events == 1:
-        return _request(load.key, worker, {"event": event})
-    return _request(load.key, worker + "/batch", {"events": [_identified(event) for _ in range(load.events)]})
+        return post(load.key, worker, {"event": event})
+    return post(load.key, worker + "/batch", {"events": [_identified(event) for _ in range(load.events)]})
 
 
 def _identified(event: dict[str, Any]) -> dict[str, Any]:
     return {"event_id": uuid.uuid4().hex, **event}
 
 
-def _request(key: str, path: str, document: Any) -> bytes:
-    now, body = int(time.time()), msgspec.json.encode(document)
-    token = sign(Claims(iat=now, exp=now + _TOKEN_LIVES_S, nonce=uuid.uuid4().hex, user_id=USER_ID), key)
-    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n{HEADER}: {token}\r\n"
-    return f"{head}x-oa-user-id: {USER_ID}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+def get(key: str, path: str, **claims: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\n{_signed_headers(key, claims)}\r\n".encode()
+
+
+def post(key: str, path: str, document: Any, **claims: str) -> bytes:
+    """`claims`: what the token is bound to."""
+    body = msgspec.json.encode(document)
+    head = f"POST {path} HTTP/1.1\r\ncontent-type: application/json\r\n{_signed_headers(key, claims)}"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _signed_headers(key: str, claims: dict[str, str]) -> str:
+    now = int(time.time())
+    token = sign(Claims(iat=now, exp=now + _TOKEN_LIVES_S, nonce=uuid.uuid4().hex, user_id=USER_ID, **claims), key)
+    return f"host: 127.0.0.1\r\n{HEADER}: {token}\r\nx-oa-user-id: {USER_ID}\r\n"
 
 
 def _worker(number: int) -> str:
