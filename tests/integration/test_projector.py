@@ -20,7 +20,8 @@ from producers.eventlog.commands import Decider, Item
 from producers.eventlog.log import EventLog
 from producers.workers import DECIDER
 from readmodels import engine
-from readmodels.engine import Delivery, LogBehind
+from readmodels.catalogue import VIEWS
+from readmodels.engine import Delivery, LogBehind, View
 from readmodels.engine.fold import fold
 from readmodels.engine.views import encode
 from readmodels.workers import SUMMARIES
@@ -29,6 +30,7 @@ from tests import alarms, services
 from tests.alarms import ALARMS
 from tests.conftest import Kafka
 from tests.locks import held
+from tests.run_events import CREATED, LIFE
 from tests.worker_events import STARTED, Log, commit, delivered, heartbeat, kafka_record, partition_in
 
 Pool = asyncpg.Pool
@@ -322,3 +324,41 @@ async def test_cancelling_ends_everything_that_was_started(
         async with asyncio.timeout(30), running(settings, theirs):
             await until_folded(pool, log)
         assert asyncio.all_tasks() - before == set()
+
+
+@pytest.mark.invariant("I5")
+async def test_every_view_of_every_topic_follows_in_one_process(
+    settings: ProcessorSettings, pool: "Pool[Any]", producer: AIOKafkaProducer
+) -> None:
+    """Several views share a topic's agent, and a record that none of them got; a topic may have none."""
+    log = written(Log(), 20)
+    for number in range(5):
+        log.append_to(f"ownership/run_{number}", CREATED, "user:41")
+        for event in LIFE:
+            log.append_to(f"run/run_{number}", event, "user:41")
+    await commit(pool, log.events)
+    await make_topic(settings)
+    async with running(settings, pool) as processors:
+        for topic in dict.fromkeys(view.topic for view in VIEWS.values()):
+            sent = delivered(event for event in log.events if event.kind in names.kinds_of(topic))
+            holed = {partition: [*some[:-2], some[-1]] for partition, some in sent.items()}
+            await publish(producer, settings.topic_prefix + topic, holed)
+
+        async def are_the_logs() -> bool:
+            return all([await rows_of(pool, view) == straight(view, log) for view in VIEWS.values()])
+
+        await until(are_the_logs)
+
+        async def is_ready() -> bool:
+            return processors.health() == (True, 0, 0.0, "")
+
+        await until(is_ready)
+
+
+async def rows_of(pool: "Pool[Any]", view: View[Any]) -> dict[tuple[str, str], str]:
+    rows = await pool.fetch(f"select owner, doc_key, document from {view.table}")
+    return {(row["owner"], row["doc_key"]): row["document"] for row in rows}
+
+
+def straight(view: View[Any], log: Log) -> dict[tuple[str, str], str]:
+    return {key: encode(change.row.document) for key, change in fold(view, {}, (), log.events).changes.items()}
