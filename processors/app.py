@@ -22,6 +22,7 @@ from processors.consumers import Begin, Consumer, Feed, Host
 from processors.executor import Executor
 from processors.inbox import Inbox
 from processors.lag import Health, worst
+from processors.notifications import Lookout, Notifier
 from processors.projections import Projection
 from processors.reactions import Reacting
 from processors.recovery import Recovery
@@ -121,12 +122,14 @@ class Processors:
         """Timers need Postgres alone: they do not wait for Kafka."""
         log = EventLog(self._pool, clock=self._clock, spans=self._spans)
         executor = Executor(self._pool, log, self._settings.executor, self._spans)
-        reacting: list[Reacting] = [executor, SpendFrames(self._pool, log), Charges(self._pool, log)]
+        notifier = Notifier(self._pool, log)
+        reacting: list[Reacting] = [executor, SpendFrames(self._pool, log), Charges(self._pool, log), notifier]
         recovery = Recovery(executor.name, executor.take_over)
         self._timers = Timers(self._pool, self._deciders, self._clock, self._monotonic, {names.LEASE: recovery})
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._timers.run())
+                tasks.create_task(Lookout(notifier, self._clock).run())
                 for one in reacting:
                     tasks.create_task(one.lanes.run())
                 tasks.create_task(self._follow_topics(reacting))

@@ -56,7 +56,7 @@ class Use(msgspec.Struct, frozen=True):
 
     @property
     def notification_id(self) -> str:
-        return f"turn:{self.worker_id}:{self.metered.turn_id}"
+        return f"turn/{self.worker_id}/{self.metered.turn_id}"
 
     @property
     def notification(self) -> str:

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from readmodels import run_tables, runs, workers
+from readmodels import notifications, run_tables, runs, workers
 from readmodels.engine.views import View
 
 VIEWS: Final[dict[str, View[Any]]] = {
-    view.name: view for view in (workers.SUMMARIES, runs.SUMMARIES, *run_tables.TABLES)
+    view.name: view for view in (workers.SUMMARIES, runs.SUMMARIES, notifications.NOTICES, *run_tables.TABLES)
 }

@@ -9,6 +9,8 @@ import asyncpg
 import pytest
 
 from ops.stack.postgres import Postgres
+from readmodels.journal import JournalReader
+from schemas import names
 from tests import services
 from tests.charged_workers import REPORT_TOKENS, Desk, desk_of
 from tests.conftest import Kafka
@@ -39,10 +41,17 @@ async def until_answered(desk: Desk, name: str, tokens: int) -> None:
             await asyncio.sleep(0.05)
 
 
+async def until_told(pool: "Pool[Any]", documents: set[str]) -> None:
+    """What a subscribed socket gets."""
+    async with asyncio.timeout(60):
+        while documents - {row.doc_key for row in await JournalReader(pool).read_all(names.NOTIFICATIONS, 0, 1000)}:  # noqa: ASYNC110 elsewhere
+            await asyncio.sleep(0.05)
+
+
 async def test_turns_that_report_over_kafka_overshoot_by_one_report_each(pipeline: Pipeline, pool: "Pool[Any]") -> None:
-    """runtime §3.4, §3.5"""
-    names = [f"wk{number:02}" for number in range(WORKERS)]
-    used = dict.fromkeys(names, 0)
+    """runtime §3.4, §3.5, §10.4: and their owner is told on the socket"""
+    workers = [f"wk{number:02}" for number in range(WORKERS)]
+    used = dict.fromkeys(workers, 0)
 
     async def turn(desk: Desk, name: str) -> None:
         while not await desk.interruptions(name):
@@ -52,7 +61,9 @@ async def test_turns_that_report_over_kafka_overshoot_by_one_report_each(pipelin
 
     async with desk_of(pool, now) as desk, pipeline.relaying(), pipeline.projecting():
         await desk.authorize(max_total_sats=40)
-        await asyncio.gather(*(desk.bind(name, 4) for name in names))
-        await asyncio.gather(*(turn(desk, name) for name in names))
+        await asyncio.gather(*(desk.bind(name, 4) for name in workers))
+        await asyncio.gather(*(turn(desk, name) for name in workers))
         assert await desk.totals() == (0, 40)
+        await until_told(pool, {f"runtime/notification:turn/{name}/t-{name}" for name in workers})
+        await until_told(pool, {"runtime/notification:budget/a"})
     assert 40 <= sum(used.values()) / REPORT_TOKENS <= 40 + WORKERS

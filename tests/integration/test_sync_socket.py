@@ -444,7 +444,7 @@ async def test_worker_events_are_replayed_and_followed(db: Database, owner: Iter
         assert live[0]["payload"]["payload"] == {"n": 0}
 
 
-@pytest.mark.parametrize("topic", [SUMMARIES, names.RUN_SUMMARIES])
+@pytest.mark.parametrize("topic", [SUMMARIES, names.RUN_SUMMARIES, names.NOTIFICATIONS])
 async def test_documents_are_replayed_and_followed(db: Database, owner: Iterator[str], topic: str) -> None:
     """runtime §10.4, sync §6."""
     mine, other = next(owner), next(owner)
@@ -452,7 +452,7 @@ async def test_documents_are_replayed_and_followed(db: Database, owner: Iterator
     await db.summarise(other, 1, topic)
     async with served(db.topics()) as server, server.socket(mine) as websocket:
         client = Client(websocket)
-        frames = await client.subscribe(topic, names.NOTIFICATIONS)
+        frames = await client.subscribe(topic)
         assert [update["payload"] for update in updates_of(frames)] == [{"v": 1}]
         await db.summarise(other, 2, topic)
         await db.summarise(mine, 2, topic)

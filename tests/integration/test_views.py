@@ -17,6 +17,7 @@ from readmodels.engine import View
 from readmodels.journal import JournalReader
 from schemas import names
 from schemas.events import NewEvent, OpenEvent
+from schemas.notifications_generated import NotificationCleared, NotificationRaised
 from schemas.runs import RunPruned
 from tests import services
 from tests.conftest import Kafka
@@ -63,7 +64,18 @@ def of_runs() -> Log:
     return log
 
 
-LOGS = {"oa.workers": of_workers, "oa.runs": of_runs}
+def of_notifications() -> Log:
+    """Some that are open, some that were cleared, one that came again."""
+    log = Log()
+    for number in range(8):
+        raised = NotificationRaised(f"budget/a{number}", "budget_nearly_spent", "Nearly spent", {"n": number})
+        cleared = NotificationCleared(f"budget/a{number}", "budget_nearly_spent")
+        for event in (raised, cleared, raised)[: number % 4]:
+            log.append(f"budget/a{number}", event, kind=names.NOTIFICATION)
+    return log
+
+
+LOGS = {"oa.workers": of_workers, "oa.runs": of_runs, "oa.notifications": of_notifications}
 
 
 @pytest.mark.invariant("I5")
