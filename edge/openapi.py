@@ -22,6 +22,7 @@ _REF: Final = "#/components/schemas/{model}"
 _MODE: Final = "validation"
 _PLACEHOLDER: Final = re.compile(r"{(\w+)")
 _OPTIONAL_TEXT: Final = {"in": "header", "required": False, "schema": {"type": "string"}}
+_NAME: Final = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]+$"}
 _PRINCIPAL: Final = [{"name": "x-oa-user-id", **_OPTIONAL_TEXT}, {"name": "x-oa-guest-scope", **_OPTIONAL_TEXT}]
 _THREAD: Final = {"name": "thread_id", "in": "query", "required": True, "schema": {"type": "string"}}
 """Runtime §2.4."""
@@ -129,8 +130,7 @@ def _described(operation: Operation, told: Mapping[type[BaseModel], Told]) -> di
     bodies = [model for model in operation.models if not model.__name__.endswith("Query")]
     queries = [model for model in operation.models if model.__name__.endswith("Query")]
     in_path = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in _PLACEHOLDER.findall(operation.path)
+        {"name": name, "in": "path", "required": True, "schema": _NAME} for name in _PLACEHOLDER.findall(operation.path)
     ]
     in_query = [parameter for model in queries for parameter in _parameters(told[model].schema)]
     is_stream = operation.path.endswith("/stream")

@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from edge.requests import Boolean, Fields, Identifier, Integer, Line, Nullable, OpaqueObject
 from producers import spending
@@ -75,7 +75,9 @@ class HoldFields(Fields):
 
 
 class ReserveBody(HoldFields):
-    """What the ledger has codes of its own for is judged by it."""
+    """What the ledger has codes of its own for is judged by it, also whether there is an amount."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["run_id", "tool_call_id", "amount_sats"]})
 
     amount_sats: Annotated[Any, WithJsonSchema(_AMOUNT)] = None
     retry_class: Annotated[Any, WithJsonSchema(_RETRY_CLASS)] = spending.DEFAULT_RETRY_CLASS

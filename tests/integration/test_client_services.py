@@ -224,6 +224,9 @@ async def test_a_budget_from_a_terminal(terminal: Terminal, client: Client) -> N
     _, lines = await terminal.oa("budgets", "show", "budget:cli")
     shown = dict(line.split(maxsplit=1) for line in lines)
     assert (shown["threshold_sats"], shown["reserved_sats"], "revoked_at" in shown) == ("20", "10", True)
+    await client.budgets.authorize(authorization_id="[bold]", metadata={"note": "[/red]"})
+    _, lines = await terminal.oa("budgets", "show", "[bold]")
+    assert "authorization_id        [bold]" in lines
 
 
 async def test_the_secret_of_a_stack_is_for_its_address_only(terminal: Terminal, here: Node) -> None:

@@ -15,7 +15,6 @@ import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 
 from edge.auth.request_token import HEADER
@@ -27,7 +26,8 @@ from tests.routes import ROUTES, THREAD, Access
 from tests.spend_calls import SpendCalls
 
 QUICK: Final = settings(
-    max_examples=25,
+    max_examples=15,
+    derandomize=True,  # so that what fits and is accepted is so in every run
     deadline=None,
     database=None,
     phases=[Phase.generate],  # to make a failure smaller takes minutes here
@@ -159,9 +159,9 @@ def test_nothing_breaks_and_every_refusal_is_the_contracts(service: Service, rou
     seen = Counter[int]()
 
     @QUICK
-    @given(case=operation.as_strategy(generation_mode=mode), own=st.booleans())
-    def sends(case: "Case[Any]", own: bool) -> None:
-        if own:
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def sends(case: "Case[Any]") -> None:
+        if seen.total() % 2 == 0:
             name_own(case)
         answer = service.send(case)
         seen[answer.status] += 1

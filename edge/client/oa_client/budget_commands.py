@@ -135,7 +135,7 @@ async def _revoke(service: Service, budget_id: str, reason: str | None) -> None:
 
 def _print(found: Sequence[object], lines: Sequence[str], as_json: bool) -> None:
     for line in [msgspec.json.encode(one).decode() for one in found] if as_json else lines:
-        print(line) if as_json else out.print(line)
+        out.print(line)
 
 
 def _line(budget: Authorization) -> str:

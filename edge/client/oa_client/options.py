@@ -31,7 +31,7 @@ DEFAULT_DATA = Path(".oa")
 Hints = Mapping[type[OaError], str]
 """What to do next, by what went wrong."""
 
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, markup=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _UNREACHABLE = "is it running? `oa up` starts a local one, `oa status` shows it"
