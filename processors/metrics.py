@@ -1,5 +1,8 @@
 """What the processors count."""
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -27,9 +30,13 @@ WRITE_FAILURES: Final = Counter(
     ["projection", "reason_class"],
 )
 DRIFTS: Final = Counter(
-    _KHALA + "drift_count", "Documents that audits found to differ.", ["projection", "reason_class"]
+    _KHALA + "drift_count", "Documents that were found to differ from the log.", ["projection", "reason_class"]
 )
-REPLAYS: Final = Counter(_KHALA + "replay_count", "Readings of the log for what never arrived.", ["scope", "result"])
+REPLAYS: Final = Counter(
+    _KHALA + "replay_count",
+    "Readings of the log for what never arrived, and for what is made anew.",
+    ["scope", "result"],
+)
 REPLAY_MS: Final = Histogram(
     _KHALA + "replay_duration_ms", "From its beginning to its last commit.", ["scope", "result"], buckets=_BUCKETS_MS
 )
@@ -90,3 +97,18 @@ def begin_at_zero(view: str) -> None:
         WRITES.labels(view, result)
     for reason_class in ("connection", "postgres", "refused", "other"):
         WRITE_FAILURES.labels(view, reason_class)
+
+
+@contextmanager
+def replayed(scope: str) -> Iterator[None]:
+    """Counts and times a reading of the log, whether it ends well or not."""
+    clock = asyncio.get_running_loop().time
+    started, result = clock(), "ok"
+    try:
+        yield
+    except Exception:
+        result = "error"
+        raise
+    finally:
+        REPLAYS.labels(scope, result).inc()
+        REPLAY_MS.labels(scope, result).observe((clock() - started) * 1000)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -66,7 +65,7 @@ class Projector:
     async def catch_up(self, partition: int, up_to: int) -> None:
         """Apply from the log what was published and never arrived."""
         LOGGER.warning("catching up from the log", view=self.view.name, partition=partition, up_to=up_to)
-        with _replayed("partition"):
+        with metrics.replayed("partition"):
             await engine.catch_up(self._pool, self.view, self._generation, partition, up_to, self.source.fill)
 
     async def follow(self) -> bool:
@@ -118,17 +117,3 @@ def _reason_class(error: Exception) -> str:
     if isinstance(error, LOST_CONNECTION):
         return "connection"
     return "postgres" if isinstance(error, asyncpg.PostgresError) else "other"
-
-
-@contextmanager
-def _replayed(scope: str) -> Iterator[None]:
-    clock = asyncio.get_running_loop().time
-    started, result = clock(), "ok"
-    try:
-        yield
-    except Exception:
-        result = "error"
-        raise
-    finally:
-        metrics.REPLAYS.labels(scope, result).inc()
-        metrics.REPLAY_MS.labels(scope, result).observe((clock() - started) * 1000)

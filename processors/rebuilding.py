@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from processors import metrics
 from processors.sources import KafkaPages, LogPages
 from producers.eventlog.reader import LogReader
 from readmodels import engine
@@ -59,7 +60,8 @@ class Rebuilder:
         if suspended:
             raise LogBehind(suspended)
         pages = Paced(self._source(source), rate) if rate else self._source(source)
-        return await self._rebuild(self._version(version), pages, self._everywhere(head), told)
+        with metrics.replayed("all"):
+            return await self._rebuild(self._version(version), pages, self._everywhere(head), told)
 
     async def cut_over(self, version: int) -> int:
         """Make a rebuilt version the live one; returns how many documents differed from the one that was."""
@@ -99,6 +101,7 @@ class Rebuilder:
             digests[source] = (await engine.digest(self._pool, view)).hex()
             if difference := await compare.difference(self._pool, copied, view):
                 found[source] = difference
+                metrics.DRIFTS.labels(live.name, "summary_hash_mismatch").inc(difference.rows)
         if not found:
             await versions.note_digest(self._pool, live, digest, max(positions.values()))
         rows = await versions.row_count(self._pool, copied)

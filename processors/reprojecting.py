@@ -109,16 +109,13 @@ class Reprojector:
         """A document of several events, without what it said: it is projected again from its history."""
         clock = asyncio.get_running_loop().time
         started = clock()
-        result, reason, written = "ok", None, False
         try:
-            remade = await self._remake(view, stream)
-            written, reason = bool(remade.written), _reason(remade)
+            with metrics.replayed(scope):
+                remade = await self._remake(view, stream)
         except REFUSED as error:
-            result, reason = "error", repr(error)
-        duration_ms = (clock() - started) * 1000
-        metrics.REPLAYS.labels(scope, result).inc()
-        metrics.REPLAY_MS.labels(scope, result).observe(duration_ms)
-        return Rebuilt(scope, entity_id, "ok" if result == "ok" else "error", written, reason, round(duration_ms))
+            return Rebuilt(scope, entity_id, "error", False, repr(error), round((clock() - started) * 1000))
+        took_ms = round((clock() - started) * 1000)
+        return Rebuilt(scope, entity_id, "ok", bool(remade.written), _reason(remade), took_ms)
 
     async def reproject(self, chosen: Chosen, *, dry_run: bool) -> Report:
         """The rows of runs made anew from the log."""

@@ -282,8 +282,11 @@ async def test_what_nobody_knows_is_not_rebuilt(pool: "Pool[Any]") -> None:
 async def test_a_rebuild_that_fails_is_an_error_with_a_reason(pool: "Pool[Any]") -> None:
     """runtime §10.2, §9."""
     await pool.execute(f"update {SUMMARIES.table} set document = '{{}}' where doc_key like '%run_1'")
+    labels, name = {"scope": "run", "result": "error"}, "openagents_runtime_khala_projection_replay_count_total"
+    before = REGISTRY.get_sample_value(name, labels) or 0.0
     [rebuilt] = await reprojector(pool).rebuild_run("run_1")
     assert (rebuilt.result, rebuilt.write) == ("error", False)
+    assert REGISTRY.get_sample_value(name, labels) == before + 1
     assert "ValidationError" in str(rebuilt.reason)
 
 
