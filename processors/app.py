@@ -164,7 +164,7 @@ class Processors:
         """One agent a topic, however many take its records."""
         inboxes = []
         for consumer in (consumer for its_topic, consumer in self._consumers if its_topic == topic):
-            inboxes.append(Inbox[Arrival]())
+            inboxes.append(Inbox[Arrival](leisure_s=consumer.leisure_s))
             tasks.create_task(take_arrivals(inboxes[-1], consumer.take))
             tasks.create_task(consumer.run())
         follow(app, self._settings.topic_prefix + topic, inboxes)

@@ -36,7 +36,13 @@ class Feed:
 
 
 class Consumer(Protocol):
-    """Something that follows a topic: a view, or whoever reacts to events."""
+    """Something that follows a topic: a view, or whoever reacts to events.
+
+    `leisure_s` is how long what has arrived may wait for more.
+    """
+
+    @property
+    def leisure_s(self) -> float: ...
 
     async def take(self, arrivals: Sequence[Arrival]) -> None:
         """Returns once none of these has to come again; what never arrived is filled from the log."""

@@ -1,7 +1,7 @@
 """Views that follow their topics: a projector for what arrives, a watch for what does not."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from processors.arrivals import Arrival, batch
 from processors.consumers import Feed, Host
@@ -10,6 +10,8 @@ from processors.projector import Projector
 from readmodels import engine
 from readmodels.engine import View
 
+LEISURE_S: Final = 0.25
+
 
 class Projection:
     """One view; a `Consumer`."""
@@ -17,6 +19,11 @@ class Projection:
     def __init__(self, projector: Projector, watch: Watch) -> None:
         self._projector = projector
         self._watch = watch
+
+    @property
+    def leisure_s(self) -> float:
+        """No client is told of a view that feeds no sync topic."""
+        return LEISURE_S if self._projector.view.feeds is None else 0.0
 
     @classmethod
     async def begin(cls, view: View[Any], host: Host, feed: Feed) -> "Projection":

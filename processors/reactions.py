@@ -81,6 +81,8 @@ class Reactor:
     What it did is remembered by partition and now and then: after a restart the last of it is done again.
     """
 
+    leisure_s = 0.0
+
     def __init__(self, name: str, types: Collection[str], lanes: Lanes, host: Host, feed: Feed) -> None:
         self.view = Name(name)
         self.source = feed.source
