@@ -47,9 +47,11 @@ async def commit(pool: "asyncpg.Pool[Any]", count: int, *, workers: int = 23) ->
 
 
 async def commit_of(topic: str, pool: "asyncpg.Pool[Any]", count: int) -> None:
-    """The same for another topic as well: words of runs."""
+    """The same of any topic: words of runs, notifications that are cleared again and again."""
     if topic == names.KAFKA_TOPICS[names.RUN]:
         await _commit(pool, count, 23, "run/r", "run.delta", {"delta": "a", "frame_id": "f"})
+    elif topic == names.KAFKA_TOPICS[names.NOTIFICATION]:
+        await _commit(pool, count, 23, f"notification/{OWNER}/n", "notification.cleared", {"cause": "c"})
     else:
         await commit(pool, count)
 

@@ -406,8 +406,9 @@ async def snapshot_of(connection: Any) -> dict[str, list[Any]]:
 async def restore(pool: "Pool[Any]", kept: dict[str, list[Any]]) -> None:
     for table, rows in kept.items():
         await pool.execute(f"delete from {table}")
-        marks = ", ".join(f"${number + 1}" for number in range(len(rows[0])))
-        await pool.executemany(f"insert into {table} values ({marks})", [tuple(row) for row in rows])
+        for row in rows:
+            marks = ", ".join(f"${number + 1}" for number in range(len(row)))
+            await pool.execute(f"insert into {table} values ({marks})", *row)
 
 
 # --- oa projections -------------------------------------------------------------------------------------------------

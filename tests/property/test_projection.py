@@ -19,6 +19,7 @@ from readmodels.journal import JournalReader
 from schemas import canonical_json
 from schemas.events import NewEvent, OpenEvent, Recorded
 from schemas.executions import RunErased
+from schemas.notifications_generated import NotificationCleared, NotificationRaised
 from schemas.runs import RunPruned
 from schemas.runs_generated import RunCreated
 from schemas.workers import WorkerStopped
@@ -64,7 +65,22 @@ def of_runs(happenings: list[Any]) -> Log:
     return log
 
 
-TOPICS = {"oa.workers": (of_workers, happened(WORKERS)), "oa.runs": (of_runs, happened(RUNS))}
+def of_notifications(happenings: list[Any]) -> Log:
+    log = Log(first_position=7)
+    for name, owner, event in happenings:
+        log.append(f"budget/{name}", event, owner=owner, kind="notification")
+    return log
+
+
+NOTIFICATIONS = (
+    NotificationRaised("budget/a", "budget_nearly_spent", "Nearly spent", {}),
+    NotificationCleared("a", "b"),
+)
+TOPICS = {
+    "oa.workers": (of_workers, happened(WORKERS)),
+    "oa.runs": (of_runs, happened(RUNS)),
+    "oa.notifications": (of_notifications, happened(NOTIFICATIONS)),
+}
 
 
 @st.composite
