@@ -72,6 +72,13 @@ class Desk:
         await self.charges.react(events)
         return events
 
+    async def answer_requests(self, name: str) -> None:
+        """As the daemon."""
+        snapshot = await self._streams.get(workers.DECIDER, worker_stream(OWNER, name))
+        assert snapshot
+        for request_id in snapshot.state.open_requests:
+            await self.append(name, "worker.response", {"request_id": request_id, "response": {}})
+
     async def budget(self, name: str = "a") -> Budget:
         snapshot = await self._streams.get(budgets.DECIDER, budget_stream(name))
         assert snapshot

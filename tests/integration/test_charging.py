@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 
 from ops.stack.postgres import Postgres
 from tests import services
@@ -113,6 +114,61 @@ async def test_a_worker_that_is_not_bound_is_not_charged(desk: Desk) -> None:
     await desk.append("wk1", "worker.charging.set", {})
     await desk.report("wk1", 9000)
     assert (await desk.totals(), await desk.interruptions("wk1")) == ((0, 0), [])
+
+
+async def test_what_is_told_of_a_turn_that_has_ended_costs_nothing_more(desk: Desk) -> None:
+    """runtime §3.5: what is committed stays as it is"""
+    await desk.authorize()
+    await desk.bind("wk1", 2)
+    await desk.end("wk1", 1000)
+    await desk.report("wk1", 9000)
+    assert (await desk.totals(), await desk.interruptions("wk1"), await desk.notifications()) == ((1, 0), [], [])
+
+
+async def test_a_turn_that_goes_on_is_asked_again_at_its_next_report(desk: Desk) -> None:
+    """Not when the same sum is told again"""
+    await desk.authorize()
+    await desk.bind("wk1", 2)
+    for tokens, asked in ((2000, 1), (2000, 1), (3000, 2)):
+        await desk.report("wk1", tokens)
+        assert len(await desk.interruptions("wk1")) == asked
+        await desk.answer_requests("wk1")
+    assert len(await desk.notifications()) == 1
+
+
+async def test_a_refused_report_that_is_told_again_asks_for_nothing(desk: Desk) -> None:
+    """ADR 14: at least once told"""
+    await desk.authorize(max_total_sats=1)
+    await desk.bind("wk1", 2)
+    events = await desk.report("wk1", 1000)
+    await desk.answer_requests("wk1")
+    await desk.charges.react(events)
+    assert len(await desk.interruptions("wk1")) == 1
+
+
+async def test_a_worker_that_takes_no_requests_is_told_of_and_not_asked(desk: Desk) -> None:
+    """DEC-45: it would only be echoed"""
+    await desk.authorize(max_total_sats=1)
+    await desk.bind("wk1", 2)
+    await desk.append("wk1", "worker.heartbeat", {"source": "autopilot-desktop", "accepts_requests": False})
+    await desk.report("wk1", 1000)
+    assert (await desk.interruptions("wk1"), len(await desk.notifications())) == ([], 1)
+
+
+async def test_each_decision_about_a_turn_is_counted_once(desk: Desk) -> None:
+    """DEC-37"""
+    before = {decision: decisions(decision) for decision in ("allowed", "denied")}
+    await desk.authorize(max_total_sats=3)
+    for name in ("wk1", "wk2"):
+        await desk.bind(name, 2)
+        for tokens in (1000, 1500, 2000):
+            await desk.charges.react(await desk.report(name, tokens))
+    assert {decision: decisions(decision) - count for decision, count in before.items()} == {"allowed": 1, "denied": 1}
+
+
+def decisions(decision: str) -> float:
+    labels = {"decision": decision, "authorization_mode": "delegated_budget", "settlement_boundary": "true"}
+    return REGISTRY.get_sample_value("openagents_runtime_policy_decision_count_total", labels) or 0.0
 
 
 async def test_fifty_turns_overshoot_by_one_report_each_at_most(desk: Desk) -> None:

@@ -153,8 +153,9 @@ async def test_nobody_waits_for_a_worker_that_was_stopped(desk: Desk, notifier: 
         await desk.log.execute(workers.DECIDER, worker_stream(OWNER, name), OWNER, [Item(CreateWorker(name))])
         await desk.append(name, "worker.approval.requested", APPROVAL)
     await everything(desk, notifier)
-    await desk.log.execute(workers.DECIDER, worker_stream(OWNER, "wk1"), OWNER, [Item(StopWorker())])
-    await everything(desk, notifier)
+    stream = worker_stream(OWNER, "wk1")
+    [stopped] = await desk.log.execute(workers.DECIDER, stream, OWNER, [Item(StopWorker())])
+    await notifier.react(stopped.events)
     raised = [("raised", "approval/wk1/ap-1"), ("raised", "approval/wk1:b/ap-1")]
     assert await told(desk) == [*raised, ("cleared", "approval/wk1/ap-1")]
 
