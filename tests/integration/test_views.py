@@ -83,7 +83,7 @@ LOGS = {"oa.workers": of_workers, "oa.runs": of_runs, "oa.notifications": of_not
 async def test_a_view_from_either_source_is_the_live_one(
     pool: "asyncpg.Pool[Any]", kafka: Kafka, view: View[Any]
 ) -> None:
-    """runtime §10.2: rebuild converges; verify finds nothing."""
+    """runtime §10.2, DEC-35: projected later and event by event, it is the same document; verify finds nothing."""
     log = LOGS[view.topic]()
     topic = f"{kafka.prefix}{uuid.uuid4().hex[:6]}.{view.topic}"
     await commit(pool, log.events)
