@@ -11,7 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 from oa_client.client import Client
+from oa_client.signed import Signed
 
+from ops.stack import secrets as stack_secrets
 from tests import debian, kcat, local_stack
 from tests.account_app import sign_in_as
 from tests.local_stack import Operator
@@ -33,11 +35,17 @@ def stack() -> Iterator[Operator]:
     with local_stack.operator(22_800) as somebody:
         up = somebody.up()
         assert up.returncode == 0, up.stdout + up.stderr
-        run(_work(somebody.state().address))
+        run(_work(somebody))
         yield somebody
 
 
-async def _work(url: str) -> None:
+async def _work(stack: Operator) -> None:
+    """What the guide speaks of: a worker and a run."""
+    url, kept = stack.state().address, stack_secrets.read(stack.data)
+    async with Client(url, signed=Signed(kept["OA_RUNTIME_SIGNING_KEY"], user_id=1)) as services:
+        demo = services.runs["thr_demo", "run_demo"]
+        await demo.start()
+        await demo.say("Bonjour")
     async with httpx.AsyncClient(base_url=url) as http:
         account = await sign_in_as(http, "ada@example.test")
     async with Client(url, account["token"]) as client:
