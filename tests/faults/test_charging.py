@@ -1,34 +1,17 @@
 """Turns are charged over Kafka: whoever reports is cut short when the budget pays no more (ADR 14)."""
 
 import asyncio
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
-import pytest
 
-from ops.stack.postgres import Postgres
 from readmodels.journal import JournalReader
 from schemas import names
-from tests import services
 from tests.charged_workers import REPORT_TOKENS, Desk, desk_of
-from tests.conftest import Kafka
 from tests.faults.pipeline import Pipeline, now
 
 Pool = asyncpg.Pool
 WORKERS = 20
-
-
-@pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
-
-
-@pytest.fixture
-def pipeline(pool: "Pool[Any]", database: str, kafka: Kafka) -> Pipeline:
-    return Pipeline(pool, kafka.bootstrap, database, f"{kafka.prefix}{uuid.uuid4().hex[:6]}.")
 
 
 async def until_answered(desk: Desk, name: str, tokens: int) -> None:

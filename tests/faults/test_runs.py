@@ -2,33 +2,19 @@
 
 import asyncio
 import random
-import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import asyncpg
 import pytest
 
-from ops.stack.postgres import Postgres
 from processors.executor import FRAMES_OF_A_PASS
-from tests import services
-from tests.conftest import Kafka, Say
+from tests.conftest import Say
 from tests.faults.pipeline import Pipeline
 from tests.faults.victims import Victims
 from tests.run_log import RunLog, run_log
 
 Pool = asyncpg.Pool
-
-
-@pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
-
-
-@pytest.fixture
-def pipeline(pool: "Pool[Any]", database: str, kafka: Kafka) -> Pipeline:
-    return Pipeline(pool, kafka.bootstrap, database, f"{kafka.prefix}{uuid.uuid4().hex[:6]}.")
 
 
 @pytest.fixture

@@ -2,20 +2,17 @@
 
 import asyncio
 import random
-import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import asyncpg
 import pytest
 
-from ops.stack.postgres import Postgres
 from producers import budgets
 from producers.budgets import Authorize, Terms
 from producers.eventlog.commands import Item
 from schemas.names import budget_stream
-from tests import services
-from tests.conftest import Kafka, Say
+from tests.conftest import Say
 from tests.faults.pipeline import Pipeline
 from tests.faults.victims import Victims
 from tests.run_log import OWNER, RunLog, run_log
@@ -31,17 +28,6 @@ select (select json_build_object('held', coalesce((state ->> 'held_msats')::bigi
                          'spent', coalesce(sum((state ->> 'spent_msats')::bigint), 0))::text as holds
   from streams where kind = 'hold'
 """
-
-
-@pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
-
-
-@pytest.fixture
-def pipeline(pool: "Pool[Any]", database: str, kafka: Kafka) -> Pipeline:
-    return Pipeline(pool, kafka.bootstrap, database, f"{kafka.prefix}{uuid.uuid4().hex[:6]}.")
 
 
 @pytest.fixture

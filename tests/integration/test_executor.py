@@ -3,7 +3,6 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -22,23 +21,11 @@ from producers.nouns import DECIDERS
 from producers.runs import AppendRunEvent
 from schemas.names import LEASE, lease_stream, run_stream
 from tests import services
+from tests.moved_clock import Clock
 from tests.run_log import OWNER, RunLog, run_log
 from tests.submissions import NOON
 
 Pool = asyncpg.Pool
-
-
-class Clock:
-    """Wall time, moved by the test."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        return NOON + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        return self.seconds
 
 
 @pytest.fixture

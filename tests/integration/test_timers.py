@@ -25,6 +25,7 @@ from schemas.names import worker_stream
 from tests import services
 from tests.alarms import ALARMS, OWNER, Alarm, Command, Note, Set, stream
 from tests.locks import held, until_waiting
+from tests.moved_clock import Clock
 from tests.submissions import NOON
 
 Pool = asyncpg.Pool
@@ -33,19 +34,6 @@ WAITING_ENDS = (
     "select pg_terminate_backend(pid) from pg_stat_activity"
     " where datname = current_database() and wait_event_type = 'Lock'"
 )
-
-
-class Clock:
-    """Wall time and monotonic seconds, moved by the test."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        return NOON + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        return self.seconds
 
 
 @pytest.fixture
