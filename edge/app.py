@@ -38,7 +38,6 @@ from edge.requests import Services
 from edge.responses import DATABASE_ERRORS, EXCEPTION_HANDLERS
 from edge.runs import Runs
 from edge.spend import Spend
-from edge.standing import Standing
 from edge.sync.live import LiveSync, sources
 from edge.sync.settings import SyncSettings
 from edge.sync.topics import TopicSource
@@ -49,6 +48,7 @@ from producers.eventlog import epochs
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
 from producers.eventlog.retention import CommandRetention
+from producers.eventlog.standing import Standing
 from producers.eventlog.streams import StreamReader
 from producers.eventlog.tail import LogTail
 from producers.eventlog.wakeups import Wakeups

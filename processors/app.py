@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import asyncpg
 import faust
+import structlog
 
 from processors import fetching
 from processors.arrivals import Arrival, follow, take_arrivals
@@ -32,15 +34,20 @@ from producers.eventlog import epochs
 from producers.eventlog.commands import Decider
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
+from producers.eventlog.standing import Standing
 from producers.eventlog.timers import Timers
 from producers.nouns import DECIDERS
 from readmodels.catalogue import VIEWS
 from readmodels.engine import LogBehind
 from schemas import names
+from schemas.cancellation import raise_if_cancelled
+from schemas.lost_connections import LOST_CONNECTION
 from schemas.tracing import Spans
 
 if TYPE_CHECKING:
-    import asyncpg
+    from asyncpg import Pool
+
+LOGGER = structlog.get_logger()
 
 SUSPENDED_POLL_S = 1.0
 AUDIT_LEISURE = 4.0
@@ -74,7 +81,7 @@ class Processors:
     def __init__(
         self,
         settings: ProcessorSettings,
-        pool: "asyncpg.Pool[Any]",
+        pool: "Pool[Any]",
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
         deciders: Sequence[Decider[Any, Any]] = DECIDERS,
@@ -118,6 +125,19 @@ class Processors:
             await asyncio.sleep(SUSPENDED_POLL_S)
         self._waiting_for = TOPICS
 
+    async def _stand(self) -> None:
+        """What deciders remember is of one epoch: in another one this process ends. Raises EpochEnded."""
+        reader = LogReader(self._pool)
+        standing: Standing | None = None
+        while True:
+            try:
+                standing = standing or Standing(reader, await reader.head(), lambda: None)
+                await standing.run()
+            except (*LOST_CONNECTION, asyncpg.PostgresError) as error:
+                LOGGER.warning("nobody looks at the log's epoch", error=repr(error))
+            raise_if_cancelled()
+            await asyncio.sleep(SUSPENDED_POLL_S)
+
     async def _run(self) -> None:
         """Timers need Postgres alone: they do not wait for Kafka."""
         log = EventLog(self._pool, clock=self._clock, spans=self._spans)
@@ -128,6 +148,7 @@ class Processors:
         self._timers = Timers(self._pool, self._deciders, self._clock, self._monotonic, {names.LEASE: recovery})
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._stand())
                 tasks.create_task(self._timers.run())
                 tasks.create_task(Lookout(notifier, self._clock).run())
                 for one in reacting:

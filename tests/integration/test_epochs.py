@@ -1,5 +1,6 @@
 """Suspending the log, putting events back and beginning an epoch, on the real Postgres (DESIGN I2, ADR 11)."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,12 +10,15 @@ import asyncpg
 import pytest
 
 from ops.database import open_pool
+from ops.stack import ports
 from ops.stack.postgres import Postgres
+from processors.app import Processors, ProcessorSettings
 from producers.errors import LogUnavailable
 from producers.eventlog import epochs
 from producers.eventlog.commands import Item
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
+from producers.eventlog.standing import EpochEnded
 from producers.workers import DECIDER, AppendEvent, CreateWorker
 from readmodels.journal import JournalReader
 from schemas import names, times
@@ -184,3 +188,20 @@ async def test_only_what_follows_without_a_gap_is_put_back(pool: Pool, restored:
     with pytest.raises(ValueError, match="do not follow position 2"):
         await put_back(pool, restored[1:])
     assert (await LogReader(pool).head()).position == 2
+
+
+@pytest.mark.invariant("I2")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+async def test_processors_end_when_another_epoch_begins(pool: Pool, log: EventLog) -> None:
+    """What they remember of streams is of the history that ended, at the same versions perhaps."""
+    await log.execute(ALARMS, alarms.stream("a"), alarms.OWNER, [Item(alarms.Set(NOON))])
+    settings = ProcessorSettings(brokers=f"127.0.0.1:{ports.free()[0]}")
+    running = asyncio.create_task(Processors(settings, pool, lambda: NOON, deciders=[ALARMS]).run())
+    async with asyncio.timeout(30):
+        while not await pool.fetchval("select count(*) from events where type = 'alarm.rung'"):  # noqa: ASYNC110 - the log sets no event
+            await asyncio.sleep(0.05)
+        async with pool.acquire() as connection, connection.transaction():
+            await epochs.begin(connection, 0, NOON)
+        with pytest.raises(ExceptionGroup) as ended:
+            await running
+    assert ended.group_contains(EpochEnded)

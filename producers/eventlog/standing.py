@@ -1,4 +1,4 @@
-"""Whether this node may go on from the log: not while it is suspended, nor into another epoch (DESIGN I2, ADR 11)."""
+"""Whether a process may go on from the log: not while it is suspended, nor into another epoch (DESIGN I2, ADR 11)."""
 
 import asyncio
 from collections.abc import Callable
