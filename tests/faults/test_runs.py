@@ -2,14 +2,22 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from oa_client.client import Client
+from oa_client.errors import TRANSIENT
+from oa_client.runs import Run
+from oa_client.signed import Signed
 
+from ops.database import open_pool
 from processors.executor import FRAMES_OF_A_PASS
 from tests.conftest import Say
+from tests.faults import kills, stack
 from tests.faults.pipeline import Pipeline
 from tests.faults.victims import Victims
 from tests.run_log import RunLog, run_log
@@ -87,6 +95,56 @@ async def test_processors_that_are_killed_under_load_leave_no_run_behind(
         await run.check(name)
     counts = [len(await run.told(name)) for name in names]
     say(f"{victims.kills} kills, {len(names)} runs, {sum(counts)} events")
+
+
+@pytest.mark.slow(60)
+async def test_edge_and_processors_that_are_killed_leave_callers_with_every_run_whole(
+    tmp_path: Path, seed: int, say: Say
+) -> None:
+    """runtime §13, §2.6: what was not answered is sent again and counts once; who follows has every event, once"""
+    chance = random.Random(seed)
+    names = [f"r{number}" for number in range(30)]
+    async with stack.running(tmp_path) as started:
+        signed = Signed(started.addresses["OA_RUNTIME_SIGNING_KEY"], user_id=41)
+        killing = [
+            kills.kill(lambda name=name: started.pids(name), kills.moments_s(chance, times, 35))  # type: ignore[misc]
+            for name, times in (("edge", 8), ("processors", 4))
+        ]
+        async with Client(started.url, signed=signed) as client:
+            lives = [_live_remotely(client.runs.new("thr", name), random.Random(f"{seed} {name}")) for name in names]
+            heard = await asyncio.gather(*lives, *killing)
+        async with open_pool(started.addresses["OA_DATABASE_URL"]) as pool, run_log(pool) as log:
+            for name, events in zip(names, heard, strict=False):
+                await log.check(name)
+                assert events == [(event.seq, event.type) for event in await log.told(name)]
+        say(f"ended: {dict(started.ends)}, {len(names)} runs, {sum(len(events) for events in heard if events)} events")
+    assert started.ends["edge"] >= 8
+
+
+async def _live_remotely(run: Run, chance: random.Random) -> list[tuple[int, str]]:
+    """What somebody who follows the run is told while somebody sends frames, each until it is answered."""
+    await _until_answered(run.start)
+    following = asyncio.create_task(_followed(run))
+    for number in range(12):
+        await asyncio.sleep(chance.uniform(0, 5))
+        await _until_answered(lambda: run.frame("user_message", {"text": "hi"}, frame_id=f"f-{number}"))  # noqa: B023
+    await _until_answered(run.cancel if chance.random() < 0.5 else lambda: run.frame("complete", {}, frame_id="f-end"))
+    async with asyncio.timeout(60):
+        return await following
+
+
+async def _followed(run: Run) -> list[tuple[int, str]]:
+    async with aclosing(run.events(after=0)) as events:
+        return [(event.seq, event.event_type) async for event in events]
+
+
+async def _until_answered(call: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        try:
+            await call()
+            return
+        except TRANSIENT:
+            await asyncio.sleep(0.1)
 
 
 async def _live(run: RunLog, name: str, chance: random.Random) -> None:
