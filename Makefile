@@ -59,9 +59,9 @@ buf:
 check-fresh:
 	$(PYTHON) -m ops.fresh
 
-# the slow lanes run while TEST_BUDGET_S lasts, counted from the first of them
+# two processes side by side; in each the slow lanes run while its TEST_BUDGET_S lasts
 test: all codex codex-newest lint
-	TEST_BUDGET_S=$(or $(TEST_BUDGET_S),0) $(BIN)/python -m pytest
+	TEST_BUDGET_S=$(or $(TEST_BUDGET_S),0) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # every fault test, slow lanes too; SEED replays a run, ONLY picks by name
 test-faults: all codex

@@ -3,15 +3,18 @@
 import gc
 import os
 import random
+import sys
 import time
 import uuid
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from ops.database import open_pool
 from ops.stack.kafka.broker import Broker
@@ -62,11 +65,11 @@ def kafka(kafka_broker: Broker) -> Kafka:
 
 @pytest.fixture
 def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Tells the terminal at once, also in a run that succeeds or is killed."""
+    """Tells the terminal at once, also in a run that succeeds or is killed; stdout is taken by `pytest -n`."""
 
     def said(line: str) -> None:
         with capsys.disabled():
-            print(f"\n{line}", flush=True)
+            print(f"\n{line}", file=sys.stderr, flush=True)
 
     return said
 
@@ -103,43 +106,74 @@ def redis_url(redis_server: Redis) -> str:
     return redis_server.url
 
 
+LANES = ("tests/e2e/", "tests/browser/", "tests/faults/", "tests/integration/")
+"""In this order: what takes long begins first, what is left fills the gaps."""
+SHARED = ("tests/e2e/", "tests/browser/")
+"""Lanes whose tests share one stack: all of a lane run in one process."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow lanes come last, file by file.
+    """Slow tests come last in their file.
 
     aiokafka leaves a connection unclosed when it is cancelled while it opens one; that is no test's failure.
     """
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    items.sort(key=_turn)
     for item in items:
         if KAFKA_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
 
 
-class SlowLanes:
-    """Leaves slow tests out that `budget_s`, counted from the first of them, has no room for; says which.
+def _turn(item: pytest.Item) -> tuple[int, str, bool]:
+    lane = next((number for number, lane in enumerate(LANES) if item.nodeid.startswith(lane)), len(LANES))
+    return lane, item.path.name, item.get_closest_marker("slow") is not None
 
-    `slow(600)` takes ten minutes at least; without a number a test begins as long as anything is left.
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """A file's tests, or a shared lane's, run in one process, in their order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((lane for lane in SHARED if nodeid.startswith(lane)), nodeid.split("::", 1)[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    """What `pytest -n 2` deals out."""
+    return ByFile(config, log)
+
+
+NO_ROOM = "TEST_BUDGET_S has no room for it"
+
+
+class SlowLanes:
+    """Leaves slow tests out that what is left of `budget_s`, which only they use up, has no room for.
+
+    `slow(600)` takes ten minutes at least; without a number a test begins as long as anything is left. Each process of
+    `pytest -n` has the whole budget.
     """
 
     def __init__(self, budget_s: float) -> None:
-        self._budget_s = budget_s
-        self._ends_at: float | None = None
-        self._left_out: list[str] = []
+        self._left_s = budget_s
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         slow = item.get_closest_marker("slow")
         if not slow:
-            return
-        self._ends_at = self._ends_at or time.monotonic() + self._budget_s
-        if time.monotonic() + sum(slow.args) >= self._ends_at:
-            self._left_out.append(item.nodeid)
-            pytest.skip("TEST_BUDGET_S has no room for it")
+            return (yield)
+        if sum(slow.args) >= self._left_s:
+            item.add_marker(pytest.mark.skip(reason=NO_ROOM))
+        begun = time.monotonic()
+        try:
+            return (yield)
+        finally:
+            self._left_s -= time.monotonic() - begun
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self._left_out:
-            terminalreporter.section("left out, because TEST_BUDGET_S has no room for them")
-            for name in self._left_out:
-                terminalreporter.line(name)
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Names the slow tests that were left out."""
+    skipped: list[pytest.TestReport] = terminalreporter.stats.get("skipped", [])
+    if left_out := [report.nodeid for report in skipped if NO_ROOM in str(report.longrepr)]:
+        terminalreporter.section(f"left out: {NO_ROOM}")
+        for name in left_out:
+            terminalreporter.line(name)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,6 +1,7 @@
 """The real services tests run against: each started once a session, when first asked for, gone with the session."""
 
 import asyncio
+import os
 import random
 import shutil
 import sys
@@ -56,7 +57,8 @@ def running(program: Program) -> Iterator[None]:
 
 
 def free_block(size: int = 8, *, first: int = 21_000) -> int:
-    """The first of `size` neighbouring ports that nobody listens on."""
+    """The first of `size` neighbouring ports that nobody listens on, and no other process of `pytest -n` looks for."""
+    first += 5_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     starts = random.sample(range(first, first + 190 - size, size), k=20)
     return next(start for start in starts if all(ports.is_free(start + offset) for offset in range(size)))
 
