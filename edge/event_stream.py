@@ -50,13 +50,17 @@ class EventStreams:
 
         Without a floor it is below the oldest event that is kept.
         """
-        floor = max(await self.streams.oldest_seq(stream) - 1, 0) if floor is None else floor
+        floor = await self.floor(stream) if floor is None else floor
         if cursor is not None and cursor < floor:
             return coded(410, "stale_cursor", f"the oldest cursor that can be served is {floor}")
         after = latest_seq if cursor is None else cursor
         frames = follow(self.reader, self.tail, stream, after, tail_ms, encode, meter)
         headers = {"cache-control": cache_control, "x-accel-buffering": "no"}
         return StreamingResponse(frames, media_type="text/event-stream", headers=headers)
+
+    async def floor(self, stream: str) -> int:
+        """The oldest cursor that can be served: nothing up to it is kept."""
+        return max(await self.streams.oldest_seq(stream) - 1, 0)
 
 
 def cursor_of(text: str | None) -> int | None:

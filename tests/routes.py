@@ -269,6 +269,14 @@ def worker_routes(path: str, access: Access, snapshot: str) -> dict[str, Expecte
     }
 
 
+WORKER_HISTORY = Expected(
+    Access.USER,
+    200,
+    query="before=9&limit=5",
+    faults=(*map(refused_query, ("before=x", "after=-1", "limit=0", "limit=501", "after=1&before=9")),),
+)
+
+
 def frame(**fields: Any) -> dict[str, Any]:
     return {"thread_id": THREAD, "frame_id": "f", "type": "note", "payload": {}} | fields
 
@@ -469,6 +477,7 @@ ROUTES: Final = {
     "POST /api/sync/token": SYNC_TOKEN,
     "POST /api/khala/token": KHALA_TOKEN,
     **worker_routes("/api/runtime/codex/workers", Access.USER, ""),
+    "GET /api/runtime/codex/workers/{worker_id}/events": WORKER_HISTORY,
     **worker_routes("/internal/v1/codex/workers", Access.SIGNED, "/snapshot"),
     **run_routes("/internal/v1/runs"),
     **spend_routes("/internal/v1/spend/authorizations"),

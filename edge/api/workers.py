@@ -7,15 +7,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from edge import event_pages
 from edge.auth.accounts import Caller
 from edge.auth.authentication import require_caller
+from edge.event_pages import PageQuery
 from edge.event_stream import DEFAULT_TAIL_MS, EventStreams, cursor_of, worker_frame
 from edge.requests import Fields, Integer, body_of, endpoints, query_of, read_body, service
 from edge.responses import data
 from edge.tracing import trace_headers
 from edge.worker_bodies import BatchBody, CreateBody, EventBody, ListQuery, RequestBody, StopBody, check_batch_size
 from edge.workers import Call, Workers
-from schemas.names import worker_stream
 
 _PATH = "/api/runtime/codex/workers"
 _MAX_POSITION = 2**63 - 1
@@ -56,6 +57,14 @@ async def send_request(request: Request) -> Response:
     return data((await service(request, Workers).request(call, command)).data)
 
 
+async def events(request: Request) -> Response:
+    """Whose worker it is, and what is too old, as for the stream."""
+    call = await _call(request)
+    query = query_of(request, PageQuery)
+    worker = await service(request, Workers).existing(call)
+    return await event_pages.respond(service(request, EventStreams), call.stream, query, worker.seq)
+
+
 async def append(request: Request) -> Response:
     call = await _call(request)
     command = (await body_of(request, EventBody)).command()
@@ -83,9 +92,8 @@ async def stream(request: Request) -> Response:
     call = await _call(request)
     query = query_of(request, StreamQuery)
     worker = await service(request, Workers).existing(call)
-    name = worker_stream(call.owner, call.worker_id)
     return await service(request, EventStreams).respond(
-        name,
+        call.stream,
         _last_event_id(request, query.cursor),
         worker.seq,
         query.tail_ms,
@@ -115,7 +123,7 @@ routes: list[Route] = [
     endpoints(_PATH, GET=list_workers, POST=create),
     endpoints(_PATH + "/{worker_id}", GET=snapshot),
     endpoints(_PATH + "/{worker_id}/requests", POST=send_request),
-    endpoints(_PATH + "/{worker_id}/events", POST=append),
+    endpoints(_PATH + "/{worker_id}/events", GET=events, POST=append),
     endpoints(_PATH + "/{worker_id}/events/batch", POST=append_batch),
     endpoints(_PATH + "/{worker_id}/stop", POST=stop),
     endpoints(_PATH + "/{worker_id}/stream", GET=stream),

@@ -66,6 +66,10 @@ class LogReader:
         """Events of one stream with `seq > after`, at most `limit`."""
         return _recorded(await self._pool.fetch(_SQL["read_stream"], stream, after, limit))
 
+    async def read_stream_before(self, stream: str, before: int | None, limit: int) -> list[Recorded]:
+        """The newest events of one stream with `seq < before` (None: of all), at most `limit`."""
+        return _recorded(await self._pool.fetch(_SQL["read_stream_before"], stream, before, limit))[::-1]
+
     async def read_streams(self, after: Mapping[str, int], limit: int) -> list[Recorded]:
         """Events of several streams in the order of the log, of each those with a seq above; at most `limit`."""
         return _recorded(await self._pool.fetch(_SQL["read_streams"], [*after], [*after.values()], limit))

@@ -13,6 +13,11 @@ select position, kind, stream, seq, type, version, owner, payload, digest, heade
 select position, kind, stream, seq, type, version, owner, payload, digest, headers, recorded_at
   from events where stream = $1 and seq > $2 order by seq limit $3
 
+-- name: read_stream_before
+-- unique (stream, seq), backwards
+select position, kind, stream, seq, type, version, owner, payload, digest, headers, recorded_at
+  from events where stream = $1 and seq < coalesce($2, 9223372036854775807) order by seq desc limit $3
+
 -- name: read_streams
 -- unique (stream, seq), once a stream
 select position, kind, stream, seq, type, version, owner, payload, digest, headers, recorded_at

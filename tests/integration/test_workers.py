@@ -123,11 +123,85 @@ async def test_ids_are_unique_per_owner(here: Node, worker_id: str) -> None:
         ("POST", "/events", event),
         ("POST", "/stop", {}),
         ("GET", "/stream", None),
+        ("GET", "/events", None),
     ):
         answer = await here.bob.public(method, path + suffix, json=body)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
     assert (await created(here.bob, worker_id))["latestSeq"] == 1
     assert (await here.bob.public("GET", path)).status_code == 200
+
+
+async def history(caller: Caller, worker_id: str, query: str) -> dict[str, Any]:
+    answer = await caller.public("GET", f"{WORKERS}/{worker_id}/events?{query}")
+    assert answer.status_code == 200, answer.text
+    page: dict[str, Any] = answer.json()["data"]
+    return page
+
+
+@pytest.mark.parametrize(
+    ("query", "seqs"),
+    [
+        ("", [1, 2, 3, 4, 5, 6]),
+        ("limit=2", [5, 6]),
+        ("before=4&limit=2", [2, 3]),
+        ("before=2", [1]),
+        ("before=1", []),
+        ("after=0&limit=2", [1, 2]),
+        ("after=4", [5, 6]),
+        ("after=6", []),
+        ("after=9223372036854775807", []),
+    ],
+)
+async def test_history_is_read_in_pages_from_either_end(
+    here: Node, worker_id: str, query: str, seqs: list[int]
+) -> None:
+    """Edge §2.6."""
+    await created(here.ada, worker_id)
+    known = (await here.ada.public("GET", f"{WORKERS}/{worker_id}")).json()["data"]["latest_seq"]
+    for number in range(known + 1, 7):
+        assert await appended(here.ada, worker_id, {"n": number}) == number
+    page = await history(here.ada, worker_id, query)
+    assert [event["seq"] for event in page["events"]] == seqs
+    assert (page["floor"], page["latestSeq"]) == (0, 6)
+
+
+async def test_an_event_of_the_history_is_as_it_is_on_the_stream(here: Node, worker_id: str) -> None:
+    await created(here.ada, worker_id)
+    seq = await appended(here.ada, worker_id, {"b": {}, "a": [" x "]})
+    [on_stream] = sse_events((await here.ada.public("GET", f"{WORKERS}/{worker_id}/stream?cursor={seq - 1}")).text)
+    [event] = (await history(here.ada, worker_id, f"after={seq - 1}"))["events"]
+    told = on_stream["data"]
+    assert list(event["payload"]) == ["b", "a"]
+    assert event == {
+        "seq": seq,
+        "event_type": told["eventType"],
+        "payload": told["payload"],
+        "occurred_at": told["occurredAt"],
+    }
+
+
+async def test_history_says_what_is_not_kept_and_what_was_erased(
+    here: Node, worker_id: str, pool: "asyncpg.Pool[Any]"
+) -> None:
+    """ADR 12."""
+    await created(here.ada, worker_id)
+    for number in range(2, 6):
+        await appended(here.ada, worker_id, {"n": number})
+    stream = f"stream like '%/{worker_id}'"
+    await pool.execute(f"delete from events where {stream} and seq < 3")
+    await pool.execute(f"update events set payload = '{{}}', headers = '{{}}' where {stream} and seq = 3")
+    page = await history(here.ada, worker_id, "before=5")
+    assert [(event["seq"], event["payload"], event.get("erased")) for event in page["events"]] == [
+        (3, {}, True),
+        (4, {"n": 4}, None),
+    ]
+    assert page["floor"] == 2
+    assert (await history(here.ada, worker_id, "after=2"))["events"] == (await history(here.ada, worker_id, ""))[
+        "events"
+    ]
+    assert (await history(here.ada, worker_id, "before=3"))["events"] == []
+    answer = await here.ada.public("GET", f"{WORKERS}/{worker_id}/events?after=1")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (410, "stale_cursor")
 
 
 async def test_payloads_reach_the_stream_byte_faithfully(here: Node, worker_id: str) -> None:
