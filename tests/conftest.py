@@ -1,4 +1,4 @@
-"""Fixtures for all tests: Postgres with a database a module; Kafka and Redis for whoever asks; a seed that is told."""
+"""Fixtures for all tests: Postgres with a database a module; Kafka, Redis, a whole stack for whoever asks; a seed."""
 
 import gc
 import os
@@ -20,7 +20,8 @@ from ops.database import open_pool
 from ops.stack.kafka.broker import Broker
 from ops.stack.postgres import Postgres
 from ops.stack.redis import Redis
-from tests import services
+from tests import local_stack, services
+from tests.local_stack import Operator
 
 Say = Callable[[str], None]
 
@@ -104,6 +105,20 @@ def redis_server() -> Iterator[Redis]:
 @pytest.fixture
 def redis_url(redis_server: Redis) -> str:
     return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Operator]:
+    """One real stack with a local worker, for all tests of the whole."""
+    with local_stack.operator(22_200) as somebody:
+        up = somebody.up("--worker", CODEX_HOME=str(somebody.data / "no-account"))
+        assert up.returncode == 0, up.stdout + up.stderr
+        yield somebody
+
+
+@pytest.fixture(scope="session")
+def url(stack: Operator) -> str:
+    return f"http://127.0.0.1:{stack.port}"
 
 
 LANES = ("tests/e2e/", "tests/browser/", "tests/faults/", "tests/integration/")

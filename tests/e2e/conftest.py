@@ -1,12 +1,11 @@
-"""One real stack for all end-to-end tests, and two people who signed in to it as a phone does."""
+"""Two people who signed in to the session's stack as a phone does."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests import local_stack
 from tests.e2e.device import SignedIn
 from tests.e2e.phone import Phone, sign_in
 from tests.e2e.worker_desk import Desk, at_a_desk
@@ -15,19 +14,6 @@ from tests.services import run
 
 ADA = "you@example.test"
 """Owns the stack's local worker (OA_LOCAL_EMAIL)."""
-
-
-@pytest.fixture(scope="session")
-def stack() -> Iterator[Operator]:
-    with local_stack.operator(22_200) as somebody:
-        up = somebody.up("--worker", CODEX_HOME=str(somebody.data / "no-account"))
-        assert up.returncode == 0, up.stdout + up.stderr
-        yield somebody
-
-
-@pytest.fixture(scope="session")
-def url(stack: Operator) -> str:
-    return f"http://127.0.0.1:{stack.port}"
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +34,7 @@ def owner(url: str) -> SignedIn:
 
 @pytest.fixture
 async def unregistered(stack: Operator, owner: SignedIn, tmp_path: Path) -> AsyncIterator[Desk]:
-    async with at_a_desk(stack, owner, tmp_path) as desk:
+    async with at_a_desk(stack, owner.token, tmp_path) as desk:
         yield desk
 
 

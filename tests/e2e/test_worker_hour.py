@@ -51,7 +51,7 @@ def test_an_edge_that_is_away_for_an_hour(stack: Operator, owner: SignedIn, tmp_
 
 
 async def an_hour_away(loop: SteppedLoop, stack: Operator, owner: SignedIn, folder: Path) -> None:
-    async with at_a_desk(stack, owner, folder) as desk, Client(desk.url, desk.token) as client:
+    async with at_a_desk(stack, owner.token, folder) as desk, Client(desk.url, desk.token) as client:
         await desk.client.create_worker(desk.worker_id, adapter="desktop_bridge")
         with closing(Store.open(desk.store())) as store:
             running = asyncio.create_task(daemon(loop, desk, client, store).run())

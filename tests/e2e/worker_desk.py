@@ -23,7 +23,6 @@ from oa_client.workers import NewEvent, Payload, Worker, WorkerAnswer, WorkerEve
 from ops.bench.figures import descendants
 from ops.stack.local import Ports
 from tests.codex_scenes import PINNED
-from tests.e2e.device import SignedIn
 from tests.e2e.gate import Gate, gate
 from tests.local_stack import Operator
 
@@ -167,11 +166,11 @@ class Desk:
 
 
 @asynccontextmanager
-async def at_a_desk(stack: Operator, owner: SignedIn, folder: Path) -> AsyncIterator[Desk]:
+async def at_a_desk(stack: Operator, token: str, folder: Path) -> AsyncIterator[Desk]:
     """One at which there was no worker yet."""
     edge, stub_url = f"http://127.0.0.1:{stack.port}", f"http://127.0.0.1:{Ports(stack.port).stub_model}/v1"
-    async with Client(edge, owner.token) as client, gate(stack.port) as (passing, url):
-        yield Desk(client, owner.token, passing, url, stub_url, folder)
+    async with Client(edge, token) as client, gate(stack.port) as (passing, url):
+        yield Desk(client, token, passing, url, stub_url, folder)
 
 
 def now() -> str:
