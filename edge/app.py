@@ -17,12 +17,17 @@ from starlette.routing import BaseRoute
 from edge import health, openapi, registry
 from edge.api import mailbox, me, sign_in, sync_tokens, tokens
 from edge.api import workers as public_workers
+from edge.auth.admins import Admins
 from edge.auth.clock import Clock, system_clock, unix_seconds
 from edge.auth.mail import Mailer
 from edge.auth.rate_limits import Counter
 from edge.auth.revocation import revoked_owners
 from edge.auth.services import AuthSettings, Sweeper, auth_services
 from edge.auth.sync_claims import Profile, verify
+from edge.console import assets as console_assets
+from edge.console import pages
+from edge.console.assets import Assets
+from edge.console.rendering import Console
 from edge.event_stream import EventStreams
 from edge.health import EdgeHealth
 from edge.internal import deliveries
@@ -65,7 +70,7 @@ _RETRY_S = 0.5
 _LOGGER = structlog.get_logger()
 _ROUTED = (
     *(signed_workers, signed_runs, public_workers, signed_spend, deliveries),
-    *(health, sign_in, tokens, me, sync_tokens, signed_health, registry, openapi),
+    *(health, sign_in, tokens, me, sync_tokens, signed_health, registry, openapi, pages, console_assets),
 )
 """Busy ones first: a request is compared with one route after the other."""
 _JOURNAL_TOPICS = [topic for topic in names.SYNC_TOPICS if topic != names.WORKER_EVENTS]
@@ -82,6 +87,7 @@ class EdgeSettings:
     trusted_proxies: tuple[str, ...] = ()
     maintenance: bool = False
     dev_pages: bool = False
+    admin_emails: tuple[str, ...] = ()
     topic_prefix: str = ""
     sync: SyncSettings = field(default_factory=SyncSettings)
     workers: WorkerSettings = field(default_factory=WorkerSettings)
@@ -146,6 +152,7 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     standing = Standing(reader, head, functools.partial(_end_followers, tail, live))
     parts = auth_services(pool, settings.auth, outside.mailer, outside.counter, clock, random.SystemRandom())
     routes = _routes(settings, live)
+    assets, admins = Assets.read(), Admins(settings.admin_emails)
     services = Services(
         *parts,
         Workers(
@@ -159,6 +166,9 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
         Release(settings.release),
         PublishedSchemas(published(settings.topic_prefix)),
         SignedApi(routes, settings.release),
+        assets,
+        admins,
+        Console(assets, admins, pages.PAGES, dev_pages=settings.dev_pages),
     )
     app = Starlette(
         routes=routes,

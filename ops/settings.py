@@ -82,6 +82,7 @@ SETTINGS: Final = (
     Setting("SESSION_LIFETIME", "120", "minutes a cookie session lives without use (edge §6)"),
     Setting("SESSION_DOMAIN", "", "domain of the session cookie (edge §6)"),
     Setting("SANCTUM_STATEFUL_DOMAINS", "", "first-party hosts; empty: loopback and the host of APP_URL (edge §6)"),
+    Setting("ADMIN_EMAILS", "", "operators, comma-separated (edge §6); empty: in the local profile its own account"),
     Setting("OA_LOCAL_EMAIL", "you@example.test", "the local account"),
     Setting("OA_LOCAL_TOKEN", "", "personal token of the local account"),
     Setting(

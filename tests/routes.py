@@ -459,6 +459,9 @@ def registry_routes(path: str) -> dict[str, Expected]:
     }
 
 
+PAGE = Expected(Access.ANYBODY, 302, without_postgres=302)
+"""Nobody is signed in: pages know no bearer tokens (ADR 15)."""
+
 ROUTES: Final = {
     "GET /livez": Expected(Access.ANYBODY, 200, without_postgres=200),
     "GET /readyz": Expected(Access.ANYBODY, 200),
@@ -484,6 +487,9 @@ ROUTES: Final = {
     "GET /internal/v1/health": Expected(Access.SIGNED, 200),
     "POST /internal/v1/comms/delivery-events": DELIVERY,
     **registry_routes("/registry"),
+    "GET /static/{digest}/{name:path}": Expected(Access.ANYBODY, 200, without_postgres=200),
+    "GET /login": PAGE._replace(good=200, without_postgres=200),
+    "GET /": PAGE,
     "GET /openapi.json": Expected(Access.ANYBODY, 200, without_postgres=200),
     "SOCKET /sync/socket/websocket": Expected(Access.SOCKET, 400, without_postgres=400),
     "SOCKET /socket/websocket": Expected(Access.SOCKET, 400, without_postgres=400),

@@ -86,9 +86,9 @@ class Sessions:
         await self._pool.execute(SQL["sweep"], self._clock() - self._lifetime)
 
     def is_first_party(self, request: Request) -> bool:
-        """Does `Origin`, or without one `Referer`, belong to a host whose pages may use the cookie?"""
-        source = request.headers.get("origin") or request.headers.get("referer") or ""
-        return _netloc(source) in self._settings.first_party_hosts
+        """Does `Origin`, or without one `Referer`, belong to the host asked, or to one whose pages count?"""
+        source = _netloc(request.headers.get("origin") or request.headers.get("referer") or "")
+        return source is not None and source in (*self._settings.first_party_hosts, request.url.netloc.lower())
 
     def set_cookies(self, request: Request, response: Response, session_id: str) -> None:
         """Lives as long as the browser; how long it may be idle is decided here, not there."""

@@ -52,10 +52,15 @@ def edge_settings(settings: Settings) -> EdgeSettings:
         trusted_proxies=values.listing("OA_TRUSTED_PROXIES"),
         maintenance=values.switch("OA_MAINTENANCE"),
         dev_pages=settings.local,
+        admin_emails=_admin_emails(settings),
         topic_prefix=values.text("OA_KAFKA_TOPIC_PREFIX"),
         sync=_sync(values, public_host=None if settings.local else _app_host(values)),
         workers=WorkerSettings(values.duration("OA_WORKER_HEARTBEAT_STALE_SECONDS")),
     )
+
+
+def _admin_emails(settings: Settings) -> tuple[str, ...]:
+    return settings.values.listing("ADMIN_EMAILS") or ((settings.local_email,) if settings.local else ())
 
 
 def _app_host(values: Values) -> str:

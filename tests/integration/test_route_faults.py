@@ -298,6 +298,8 @@ async def cast_of(http: httpx.AsyncClient, somebody: Caller, other: Caller) -> C
                 "{subject}": SCHEMA.subject,
                 "{version}": str(SCHEMA.version),
                 "{id}": str(SCHEMA.id),
+                "{digest}": "0",
+                "{name:path}": "api.js",
             },
             "unknown": {
                 "{worker_id}": "w:nobody",

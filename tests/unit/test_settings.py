@@ -72,7 +72,13 @@ def test_the_edges_defaults_are_those_it_declares(tmp_path: Path) -> None:
     auth = AuthSettings(
         SyncTokenSettings(issuer), KhalaTokenSettings(issuer), RequestTokenSettings(""), told.auth.session
     )
-    assert told == EdgeSettings(auth=auth, dev_pages=True)
+    assert told == EdgeSettings(auth=auth, dev_pages=True, admin_emails=("you@example.test",))
+
+
+def test_operators_are_named_and_in_the_local_profile_its_own_account_is_one(tmp_path: Path) -> None:
+    named = {"ADMIN_EMAILS": "ada@lane.test, bob@lane.test"}
+    assert edge_settings(read(tmp_path)).admin_emails == ()
+    assert edge_settings(read(tmp_path, OA_PROFILE="local", **named)).admin_emails == ("ada@lane.test", "bob@lane.test")
 
 
 def test_the_relays_defaults_are_those_it_declares(tmp_path: Path) -> None:
