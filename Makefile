@@ -8,7 +8,7 @@ BUF := ops/buf/node_modules/.package-lock.json
 CHECKED := schemas producers readmodels processors edge ops tests
 
 .PHONY: all up down demo test test-faults test-nightly check-fresh lint mutate mutate-invariants format generate release-contracts \
-  lock codex codex-newest buf clean
+  lock codex codex-newest buf chromium clean
 .DEFAULT_GOAL := all
 
 all: $(BIN)/oa
@@ -55,12 +55,16 @@ $(CODEX) $(CODEX_NEWEST) $(BUF): %/node_modules/.package-lock.json: %/package.js
 buf:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(BUF); fi
 
+# what the tests of the console look through
+chromium: all
+	@$(BIN)/python -m tests.browser.chromium
+
 # `make up` and a smoke test as root and not, with Java and without, each where nothing was ever installed
 check-fresh:
 	$(PYTHON) -m ops.fresh
 
 # two processes side by side; in each the slow lanes run while its TEST_BUDGET_S lasts
-test: all codex codex-newest lint
+test: all codex codex-newest chromium lint
 	TEST_BUDGET_S=$(or $(TEST_BUDGET_S),0) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # every fault test, slow lanes too; SEED replays a run, ONLY picks by name

@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from tests import debian
 
-PACKAGES = ("kcat", "librdkafka1", "libyajl2", "liblz4-1", "libsasl2-2", "libssl3", "libzstd1")
-
 
 class Kcat(NamedTuple):
     program: str
@@ -28,6 +26,5 @@ def kcat() -> Kcat:
     """Raises Missing."""
     if found := shutil.which("kcat"):
         return Kcat(found, dict(os.environ))
-    folder = debian.unpacked("kcat", PACKAGES)
-    libraries = ":".join(str(path) for path in sorted(folder.glob("usr/lib/*")))
-    return Kcat(str(folder / "usr" / "bin" / "kcat"), os.environ | {"LD_LIBRARY_PATH": libraries})
+    folder = debian.unpacked("kcat")
+    return Kcat(str(folder / "usr" / "bin" / "kcat"), debian.environment(folder))

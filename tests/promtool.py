@@ -20,4 +20,4 @@ class Promtool:
 def promtool() -> Promtool:
     """Raises debian.Missing."""
     found = shutil.which("promtool")
-    return Promtool(found or str(debian.unpacked("prometheus", ("prometheus",)) / "usr" / "bin" / "promtool"))
+    return Promtool(found or str(debian.unpacked("prometheus") / "usr" / "bin" / "promtool"))
