@@ -193,5 +193,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ.pop("COLUMNS", None)  # `pytest -n` tells its processes a width, which consoles would take for ever
     if budget_s := os.environ.get("TEST_BUDGET_S"):
         config.pluginmanager.register(SlowLanes(float(budget_s)))

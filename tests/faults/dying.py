@@ -43,13 +43,15 @@ _RELAYED = "select coalesce(min(position), 0) >= (select position from log_head)
 
 
 class Where(msgspec.Struct, frozen=True):
-    """The services behind the proxies; `ledger` outlives every run."""
+    """The services behind the proxies; `ledger` outlives every run. Every `share`-th point, from `first` on."""
 
     database: str
     socket: str
     ledger: str
     kafka_port: int = 0
     topic_prefix: str = ""
+    first: int = 1
+    share: int = 1
 
     @asynccontextmanager
     async def postgres(self, death: Death) -> AsyncIterator[str]:
@@ -190,11 +192,11 @@ async def _in_time(running: Coroutine[Any, Any, None]) -> None:
 def main() -> None:
     part, where = PARTS[sys.argv[1]], msgspec.json.decode(sys.argv[2], type=Where)
     for after in (False, True):
-        for at in itertools.count(1):
+        for at in itertools.count(where.first, where.share):
             code = _run(part, where, Death(at, after=after))
             if code != DIED:
                 break
-        print(f"{at - 1} points, {'after' if after else 'before'}", flush=True)
+        print(f"{(at - 1) // where.share} points, {'after' if after else 'before'}", flush=True)
         if code:
             sys.exit(f"the run that was to end at point {at} ended with {code}")
 

@@ -3,7 +3,8 @@
 import asyncio
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import asyncpg
 import msgspec
 import pytest
 
+from ops.database import open_pool
 from ops.stack.postgres import Postgres
 from producers.eventlog.reader import LogReader
 from readmodels.journal import JournalReader
 from schemas import canonical_json, names
 from schemas.names import worker_stream
+from tests import services
 from tests.conftest import Kafka
 from tests.faults import agreement
 from tests.faults.agreement import Document
@@ -64,16 +67,36 @@ async def test_a_committer_that_ends_anywhere_keeps_what_it_promised(
     assert not [*agreement.log_differences(events, acknowledged, ())]
 
 
+@pytest.fixture
+def databases(postgres_server: Postgres) -> Iterator[list[str]]:
+    """A log for each of three who share the points of a part."""
+    with ExitStack() as made:
+        yield [
+            made.enter_context(services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}"))
+            for _ in range(3)
+        ]
+
+
 @pytest.mark.invariant("I4")
+@pytest.mark.timeout(400)
 async def test_a_relay_that_ends_anywhere_loses_and_repeats_nothing(
-    where: Where, kafka: Kafka, pool: "Pool[Any]", say: Callable[[str], None]
+    where: Where, databases: list[str], kafka: Kafka, say: Callable[[str], None]
 ) -> None:
     """I4."""
-    prefix = f"{kafka.prefix}{uuid.uuid4().hex[:6]}."
     port = int(kafka.bootstrap.rsplit(":", 1)[1])
-    assert await die_everywhere("relay", msgspec.structs.replace(where, kafka_port=port, topic_prefix=prefix), say) > 20
-    contents = await topic_contents(kafka.bootstrap, prefix + names.KAFKA_TOPICS[names.WORKER])
-    assert_chained(contents, await committed(pool))
+
+    async def share(number: int, database: str) -> int:
+        """Relays of one log, ended at every third point."""
+        prefix = f"{kafka.prefix}{uuid.uuid4().hex[:6]}."
+        shared = {"database": database, "kafka_port": port, "topic_prefix": prefix}
+        mine = msgspec.structs.replace(where, **shared, first=number, share=len(databases))
+        points = await die_everywhere("relay", mine, say)
+        contents = await topic_contents(kafka.bootstrap, prefix + names.KAFKA_TOPICS[names.WORKER])
+        async with open_pool(database) as pool:
+            assert_chained(contents, await committed(pool))
+        return points
+
+    assert sum(await asyncio.gather(*(share(number, one) for number, one in enumerate(databases, 1)))) > 20
 
 
 @pytest.mark.invariant("I5")
