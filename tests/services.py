@@ -4,12 +4,14 @@ import asyncio
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -123,7 +125,7 @@ def kafka_broker() -> Iterator[Broker]:
         port, controller_port = ports.free(2)
         broker = Broker(java(None), Path.home() / ".cache" / "oa", folder / "kafka", port, controller_port)
         run(broker.prepare(lambda line: _to_stderr("kafka", line)))
-        with running(broker.program()):
+        with running(replace(broker.program(), stop_signal=signal.SIGKILL)):  # hundreds of topics take long to leave
             yield broker
 
 
