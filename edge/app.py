@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from edge import health, openapi, registry
-from edge.api import mailbox, me, sign_in, sync_tokens, tokens
+from edge.api import local_sign_in, mailbox, me, sessions, sign_in, sync_tokens, tokens
 from edge.api import workers as public_workers
 from edge.auth.admins import Admins
 from edge.auth.clock import Clock, system_clock, unix_seconds
@@ -23,9 +23,10 @@ from edge.auth.mail import Mailer
 from edge.auth.rate_limits import Counter
 from edge.auth.revocation import revoked_owners
 from edge.auth.services import AuthSettings, Sweeper, auth_services
+from edge.auth.sign_in import LocalSignIn
 from edge.auth.sync_claims import Profile, verify
 from edge.console import assets as console_assets
-from edge.console import pages
+from edge.console import manifest, pages
 from edge.console.assets import Assets
 from edge.console.rendering import Console
 from edge.event_stream import EventStreams
@@ -70,7 +71,8 @@ _RETRY_S = 0.5
 _LOGGER = structlog.get_logger()
 _ROUTED = (
     *(signed_workers, signed_runs, public_workers, signed_spend, deliveries),
-    *(health, sign_in, tokens, me, sync_tokens, signed_health, registry, openapi, pages, console_assets),
+    *(health, sign_in, tokens, sessions, me, sync_tokens, signed_health, registry, openapi),
+    *(pages, console_assets, manifest),
 )
 """Busy ones first: a request is compared with one route after the other."""
 _JOURNAL_TOPICS = [topic for topic in names.SYNC_TOPICS if topic != names.WORKER_EVENTS]
@@ -78,7 +80,7 @@ _JOURNAL_TOPICS = [topic for topic in names.SYNC_TOPICS if topic != names.WORKER
 
 @dataclass(frozen=True)
 class EdgeSettings:
-    """What the edge is told; `dev_pages` is true in the local profile only."""
+    """What the edge is told; `dev_pages` and `local_sign_in` are the local profile's only."""
 
     auth: AuthSettings
     host: str = "127.0.0.1"
@@ -88,6 +90,7 @@ class EdgeSettings:
     maintenance: bool = False
     dev_pages: bool = False
     admin_emails: tuple[str, ...] = ()
+    local_sign_in: LocalSignIn | None = None
     topic_prefix: str = ""
     sync: SyncSettings = field(default_factory=SyncSettings)
     workers: WorkerSettings = field(default_factory=WorkerSettings)
@@ -169,6 +172,7 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
         assets,
         admins,
         Console(assets, admins, pages.PAGES, dev_pages=settings.dev_pages),
+        *([settings.local_sign_in] if settings.local_sign_in else []),
     )
     app = Starlette(
         routes=routes,
@@ -235,7 +239,8 @@ def _end_followers(tail: LogTail, live: LiveSync) -> None:
 
 
 def _routes(settings: EdgeSettings, live: LiveSync) -> list[BaseRoute]:
-    modules = [*_ROUTED, *([mailbox] if settings.dev_pages else [])]
+    local = [*([mailbox] if settings.dev_pages else []), *([local_sign_in] if settings.local_sign_in else [])]
+    modules = [*_ROUTED, *local]
     return [*(route for module in modules for route in module.routes), *live.routes]
 
 

@@ -85,6 +85,7 @@ SETTINGS: Final = (
     Setting("ADMIN_EMAILS", "", "operators, comma-separated (edge §6); empty: in the local profile its own account"),
     Setting("OA_LOCAL_EMAIL", "you@example.test", "the local account"),
     Setting("OA_LOCAL_TOKEN", "", "personal token of the local account"),
+    Setting("OA_LOCAL_SIGN_IN_KEY", "", "what the link that `oa up` prints signs in to the local account with"),
     Setting(
         "OA_URL", "", "where `oa say`, `oa tail` and `oa worker` find the edge; empty: the local stack, the last login"
     ),

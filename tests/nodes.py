@@ -18,6 +18,7 @@ from edge.auth.mail.mailbox import Mailbox
 from edge.auth.rate_limits import Counter, MemoryCounter
 from edge.auth.request_token import HEADER, Claims, RequestTokenSettings, sign
 from edge.auth.services import AuthSettings
+from edge.auth.sign_in import LocalSignIn
 from edge.auth.sync_tokens import KhalaTokenSettings, SyncTokenSettings
 from edge.sync.websocket import UVICORN
 from schemas.tracing import Spans
@@ -31,6 +32,7 @@ SETTINGS = EdgeSettings(
         request_token=RequestTokenSettings(SIGNING_KEY),
     ),
     dev_pages=True,
+    local_sign_in=LocalSignIn("local@lane.test", "key-of-the-tests"),
     release="test",
 )
 

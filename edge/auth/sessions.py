@@ -82,6 +82,10 @@ class Sessions:
     async def close(self, session_id: str) -> None:
         await self._pool.execute(SQL["remove"], id_hash(session_id))
 
+    async def close_all(self, user_id: int) -> int:
+        """How many there were."""
+        return len(await self._pool.fetch(SQL["remove_all"], user_id))
+
     async def sweep(self) -> None:
         await self._pool.execute(SQL["sweep"], self._clock() - self._lifetime)
 

@@ -15,6 +15,10 @@ update sessions set last_seen_at = $2 where id_hash = $1 and last_seen_at < $2
 -- Index: sessions_pkey.
 delete from sessions where id_hash = $1
 
+-- name: remove_all
+-- Index: sessions_of_user.
+delete from sessions where user_id = $1 returning 1
+
 -- name: sweep
 -- Index: sessions_idle.
 delete from sessions where last_seen_at <= $1

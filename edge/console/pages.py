@@ -15,7 +15,10 @@ from edge.console.rendering import Console, Page
 from edge.errors import Denied
 from edge.requests import Endpoint, endpoints, service
 
-PAGES: Final[tuple[Page, ...]] = (Page("/", "workers", "Workers", icon="workers"),)
+PAGES: Final = (
+    Page("/", "workers", "Workers", icon="workers"),
+    Page("/tokens", "personal_tokens", "Tokens", icon="key"),
+)
 """Those for users, in the order of the navigation."""
 
 LOGIN: Final = Page("/login", "login", "Sign in")

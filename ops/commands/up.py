@@ -186,6 +186,7 @@ def welcome(found: StackState, data: Path) -> list[str]:
         return [f"the log is suspended: {found.step}", f"go on with: {oa} log recover{where}"]
     return [
         f"ready: {edges}",
+        f"open:      {found.address}/dev/sign-in?key={secrets.read(data)['OA_LOCAL_SIGN_IN_KEY']}",
         f"sign in:   ask for a code for any address, then read it at {found.address}/dev/mailbox",
         f"or use:    the token OA_LOCAL_TOKEN in {data / secrets.FILE_NAME}",
         f"try:       {oa} tail{where}",

@@ -16,6 +16,7 @@ from edge.auth.rate_limits import Counter, MemoryCounter, RedisCounter, SpareCou
 from edge.auth.request_token import RequestTokenSettings
 from edge.auth.services import AuthSettings
 from edge.auth.sessions import LOOPBACK_HOSTS, SessionSettings
+from edge.auth.sign_in import LocalSignIn
 from edge.auth.sync_tokens import KhalaTokenSettings, SyncTokenSettings
 from edge.sync.settings import SyncSettings
 from edge.workers import WorkerSettings
@@ -53,6 +54,7 @@ def edge_settings(settings: Settings) -> EdgeSettings:
         maintenance=values.switch("OA_MAINTENANCE"),
         dev_pages=settings.local,
         admin_emails=_admin_emails(settings),
+        local_sign_in=_local_sign_in(settings),
         topic_prefix=values.text("OA_KAFKA_TOPIC_PREFIX"),
         sync=_sync(values, public_host=None if settings.local else _app_host(values)),
         workers=WorkerSettings(values.duration("OA_WORKER_HEARTBEAT_STALE_SECONDS")),
@@ -61,6 +63,11 @@ def edge_settings(settings: Settings) -> EdgeSettings:
 
 def _admin_emails(settings: Settings) -> tuple[str, ...]:
     return settings.values.listing("ADMIN_EMAILS") or ((settings.local_email,) if settings.local else ())
+
+
+def _local_sign_in(settings: Settings) -> LocalSignIn | None:
+    key = settings.values.text("OA_LOCAL_SIGN_IN_KEY")
+    return LocalSignIn(settings.local_email, key) if settings.local and key else None
 
 
 def _app_host(values: Values) -> str:

@@ -17,6 +17,7 @@ MADE_ONCE: Final[Mapping[str, Callable[[], str]]] = {
     "OA_SYNC_TOKEN_SIGNING_KEY": _key,
     "OA_KHALA_TOKEN_SIGNING_KEY": _key,
     "OA_RUNTIME_SIGNING_KEY": _key,
+    "OA_LOCAL_SIGN_IN_KEY": _key,
 }
 
 

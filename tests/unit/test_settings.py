@@ -9,6 +9,7 @@ import pytest
 from edge.app import EdgeSettings
 from edge.auth.request_token import RequestTokenSettings
 from edge.auth.services import AuthSettings
+from edge.auth.sign_in import LocalSignIn
 from edge.auth.sync_tokens import KhalaTokenSettings, SyncTokenSettings
 from ops import settings
 from ops.serving.edge import edge_settings, smtp_settings
@@ -73,6 +74,15 @@ def test_the_edges_defaults_are_those_it_declares(tmp_path: Path) -> None:
         SyncTokenSettings(issuer), KhalaTokenSettings(issuer), RequestTokenSettings(""), told.auth.session
     )
     assert told == EdgeSettings(auth=auth, dev_pages=True, admin_emails=("you@example.test",))
+
+
+def test_only_the_local_profile_has_a_link_that_signs_in(tmp_path: Path) -> None:
+    key = {"OA_LOCAL_SIGN_IN_KEY": "k"}
+    assert edge_settings(read(tmp_path, **key)).local_sign_in is None
+    assert edge_settings(read(tmp_path, OA_PROFILE="local")).local_sign_in is None
+    assert edge_settings(read(tmp_path, OA_PROFILE="local", **key)).local_sign_in == LocalSignIn(
+        "you@example.test", "k"
+    )
 
 
 def test_operators_are_named_and_in_the_local_profile_its_own_account_is_one(tmp_path: Path) -> None:
