@@ -46,7 +46,7 @@ from edge.runs import Runs
 from edge.spend import Spend
 from edge.sync.live import LiveSync, sources
 from edge.sync.settings import SyncSettings
-from edge.sync.topics import TopicSource
+from edge.sync.topics import Positions, TopicSource
 from edge.sync.websocket import UVICORN
 from edge.worker_answers import Answers
 from edge.workers import Workers, WorkerSettings
@@ -165,6 +165,7 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
         Runs(log, streams),
         Spend(log, streams, reader, Rulebook(pool), clock),
         EventStreams(reader, tail, streams),
+        Positions(topics),
         EdgeHealth(log, reader, tail, journal_reader, journal_tail),
         Release(settings.release),
         PublishedSchemas(published(settings.topic_prefix)),

@@ -26,6 +26,9 @@ from edge.auth.sync_tokens import KhalaTokenSettings, SyncTokenSettings
 from edge.middleware import middleware
 from edge.requests import Services, endpoints
 from edge.responses import EXCEPTION_HANDLERS, data
+from edge.sync.topics import Positions
+from schemas.names import SYNC_TOPICS
+from tests.live_sockets import MemoryTopic
 
 NOON = datetime(2026, 2, 25, 12, 0, tzinfo=UTC)
 ORIGIN = "http://edge.test"
@@ -78,9 +81,10 @@ class AccountApp:
         services = auth_services(
             self.pool, settings, self.mailer, counter or Unlimited(), self.clock, random.SystemRandom()
         )
+        positions = Positions([MemoryTopic(topic, first=4712) for topic in SYNC_TOPICS])
         app = Starlette(routes=routes, middleware=middleware([], lambda: False), exception_handlers=EXCEPTION_HANDLERS)
         app.router.redirect_slashes = False
-        app.state.services = Services(*services)
+        app.state.services = Services(*services, positions)
         return app
 
 

@@ -12,6 +12,7 @@ from edge.auth.services import SyncTokens
 from edge.auth.sync_tokens import InvalidScope, Unavailable, described, granted_scopes, mint, normalised
 from edge.requests import Fields, Line, Nullable, body_of, endpoints, service
 from edge.responses import coded, data
+from edge.sync.topics import Positions
 
 Scope = Annotated[Line, Field(max_length=120)]
 
@@ -40,7 +41,7 @@ async def mint_sync_token(request: Request) -> Response:
         return coded(503, "sync_token_unavailable", str(error))
     metrics.TOKEN_MINTS.labels("sync", "minted").inc()
     more = {"org_id": minted.org_id, "scopes": scopes, "kid": tokens.sync.key_id}
-    return data(described(tokens.sync, minted) | more)
+    return data(described(tokens.sync, minted) | more | {"resume_after": service(request, Positions).of(scopes)})
 
 
 async def mint_khala_token(request: Request) -> Response:

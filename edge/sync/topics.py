@@ -1,6 +1,6 @@
 """Where a topic's rows come from: the log itself, or the journal of documents (DESIGN §7, SD-3)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import NamedTuple, Protocol
 
@@ -129,6 +129,16 @@ class DocumentTopic:
                 receive(followed, rows[-1].watermark)
 
         return self._tail.subscribe(hand_on)
+
+
+class Positions:
+    """How far this node has read each topic: the cursor of whoever loads the current state from now on (SD-13)."""
+
+    def __init__(self, sources: Iterable[TopicSource]) -> None:
+        self._sources = {source.topic: source for source in sources}
+
+    def of(self, topics: Iterable[str]) -> dict[str, int]:
+        return {topic: self._sources[topic].position for topic in topics if topic in self._sources}
 
 
 class Start(NamedTuple):

@@ -1,5 +1,6 @@
 """The two mints of socket tokens over HTTP (edge §2.4–2.5, sync §3)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -9,8 +10,9 @@ import jwt
 import pytest
 
 from edge.auth.sync_claims import Profile, verify
-from schemas.names import SYNC_TOPICS
+from schemas.names import SYNC_TOPICS, WORKER_EVENTS
 from tests.account_app import NOON, ORIGIN, SETTINGS, account_client, bearer, sign_in_as
+from tests.nodes import node
 
 PROFILES = [Profile.of(SETTINGS.sync_token), Profile.of(SETTINGS.khala_token)]
 NOW = int(NOON.timestamp())
@@ -40,6 +42,7 @@ async def test_a_sync_token_is_described_and_opens_the_socket(client: httpx.Asyn
         "claims_version": "oa_sync_claims_v1",
         "scopes": ["runtime.notifications", "runtime.codex_worker_events"],
         "kid": "sync-auth-v1",
+        "resume_after": {"runtime.notifications": 4711, "runtime.codex_worker_events": 4711},
     }
     assert answer.headers["content-type"] == "application/json"
     claims = verify(token, PROFILES, NOW)
@@ -56,6 +59,27 @@ async def test_asking_for_nothing_grants_the_default(client: httpx.AsyncClient, 
 async def test_each_call_mints_a_fresh_token(client: httpx.AsyncClient) -> None:
     tokens = {(await client.post("/api/sync/token")).json()["data"]["token"] for _ in range(3)}
     assert len(tokens) == 3
+
+
+async def test_whoever_loads_after_a_mint_misses_nothing_from_its_cursors_on(pool: asyncpg.Pool) -> None:
+    """SD-13, on a real edge: what had happened before the mint is below the cursor, what happens later above it."""
+    body = {"scopes": [WORKER_EVENTS]}
+    async with node(pool) as edge:
+
+        async def minted() -> int:
+            answer = await edge.ada.public("POST", "/sync/token", json=body)
+            position: int = answer.json()["data"]["resume_after"][WORKER_EVENTS]
+            return position
+
+        before = await minted()
+        created = await edge.ada.public("POST", "/runtime/codex/workers", json={"worker_id": "tokens:w"})
+        assert created.status_code == 202, created.text
+        position = await pool.fetchval("select max(position) from events")
+        assert before < position
+        async with asyncio.timeout(10):
+            while await minted() < position:  # noqa: ASYNC110 - only asking tells
+                await asyncio.sleep(0.01)
+        assert await minted() == position
 
 
 async def test_a_scope_outside_the_list_is_refused(client: httpx.AsyncClient) -> None:
