@@ -16,6 +16,8 @@ from starlette.routing import BaseRoute
 
 from edge import health, openapi, registry
 from edge.api import local_sign_in, mailbox, me, sessions, sign_in, sync_tokens, tokens
+from edge.api import runs as public_runs
+from edge.api import spend as public_spend
 from edge.api import workers as public_workers
 from edge.auth.admins import Admins
 from edge.auth.clock import Clock, system_clock, unix_seconds
@@ -42,8 +44,10 @@ from edge.openapi import SignedApi
 from edge.registry import PublishedSchemas
 from edge.requests import Services
 from edge.responses import DATABASE_ERRORS, EXCEPTION_HANDLERS
+from edge.run_history import RunHistory
 from edge.runs import Runs
 from edge.spend import Spend
+from edge.spend_history import SpendHistory
 from edge.sync.live import LiveSync, sources
 from edge.sync.settings import SyncSettings
 from edge.sync.topics import Positions, TopicSource
@@ -71,6 +75,7 @@ _RETRY_S = 0.5
 _LOGGER = structlog.get_logger()
 _ROUTED = (
     *(signed_workers, signed_runs, public_workers, signed_spend, deliveries),
+    *(public_runs, public_spend),
     *(health, sign_in, tokens, sessions, me, sync_tokens, signed_health, registry, openapi),
     *(pages, console_assets, manifest),
 )
@@ -154,6 +159,7 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     live = _live(settings, topics, outside)
     standing = Standing(reader, head, functools.partial(_end_followers, tail, live))
     parts = auth_services(pool, settings.auth, outside.mailer, outside.counter, clock, random.SystemRandom())
+    spend = Spend(log, streams, reader, Rulebook(pool), clock)
     routes = _routes(settings, live)
     assets, admins = Assets.read(), Admins(settings.admin_emails)
     services = Services(
@@ -163,7 +169,9 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
         ),
         log,
         Runs(log, streams),
-        Spend(log, streams, reader, Rulebook(pool), clock),
+        RunHistory(pool, reader),
+        spend,
+        SpendHistory(pool, streams, spend, clock),
         EventStreams(reader, tail, streams),
         Positions(topics),
         EdgeHealth(log, reader, tail, journal_reader, journal_tail),

@@ -23,14 +23,19 @@ class PageQuery(Fields):
     limit: Annotated[Integer, Field(ge=1, le=500)] = 200
 
 
-async def respond(streams: EventStreams, stream: str, query: PageQuery, latest_seq: int) -> Response:
-    """Oldest first, with the seq up to which nothing is kept any more; 410 when `after` lies below that."""
+async def respond(
+    streams: EventStreams, stream: str, query: PageQuery, latest_seq: int, floor: int | None = None
+) -> Response:
+    """Oldest first, with the seq up to which nothing is kept any more; 410 when `after` lies below that.
+
+    Without a floor it is below the oldest event that is kept.
+    """
     if query.after is not None and query.before is not None:
         raise Invalid([Issue("before", "Either after or before may be given.")])
-    floor = await streams.floor(stream)
+    floor = await streams.floor(stream) if floor is None else floor
     if query.after is not None and query.after < floor:
         return coded(410, "stale_cursor", f"the oldest cursor that can be served is {floor}")
-    events = [_event(event) for event in await _events(streams, stream, query)]
+    events = [_event(event) for event in await _events(streams, stream, query) if event.seq > floor]
     latest_seq = max([latest_seq, *(event["seq"] for event in events)])
     return data({"events": events, "floor": floor, "latestSeq": latest_seq})
 

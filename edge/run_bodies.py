@@ -9,7 +9,7 @@ from edge.errors import Invalid, Issue
 from edge.requests import Fields, Identifier, Integer, Nullable, OpaqueObject
 from producers.errors import InvalidRequest
 from producers.inbox import ReceiveFrame
-from producers.runs import RequestCancel
+from producers.runs import RequestCancel, Status
 from schemas import hashing, times
 from schemas.names import CONTROL_CHARACTERS
 
@@ -39,8 +39,16 @@ class CreateBody(Fields):
     thread_id: str
 
 
-class FrameBody(Fields):
-    thread_id: str
+class NewRunBody(Fields):
+    """On the public API: ids that are not given are made."""
+
+    run_id: Nullable[Name] = None
+    thread_id: Nullable[Name] = None
+
+
+class FrameFields(Fields):
+    """On the public API a run is named by the path alone."""
+
     frame_id: Name
     type: Name
     payload: OpaqueObject | None = None
@@ -51,16 +59,31 @@ class FrameBody(Fields):
         return ReceiveFrame(self.frame_id, self.type, payload, hashing.hex_digest(payload), self.occurred_at)
 
 
-class CancelBody(Fields):
+class FrameBody(FrameFields):
     thread_id: str
+
+
+class CancelFields(Fields):
     reason: Nullable[Annotated[str, Field(max_length=1000)]] = None
 
     def command(self) -> RequestCancel:
         return RequestCancel(self.reason)
 
 
+class CancelBody(CancelFields):
+    thread_id: str
+
+
+class PublicListQuery(ListQuery):
+    status: Nullable[Status] = None
+
+
 def new_run_id() -> str:
     return f"run_{uuid.uuid4().hex}"
+
+
+def new_thread_id() -> str:
+    return f"thread_{uuid.uuid4().hex}"
 
 
 def checked_id(field: str, text: str | None) -> str:

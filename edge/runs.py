@@ -1,4 +1,4 @@
-"""What the signed routes do with runs: create, frames, cancel, snapshot, where streams begin (runtime §2.6–2.9)."""
+"""What the routes do with runs: create, frames, cancel, snapshot, where streams begin (runtime §2.6–2.9)."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -58,13 +58,17 @@ class Runs:
 
     async def require(self, call: Call) -> Ownership:
         """The run is in this thread and the caller's; raises NotFound, Forbidden (runtime §2.3)."""
-        found = self._ownerships.get(call.run_id) or await self._ownership(call.run_id)
+        found = await self._known(call.run_id)
         if found is None or found.thread_id != call.thread_id:
             raise NotFound("no such run in this thread")
-        if found.owner != call.owner:
-            raise Forbidden("the run belongs to somebody else")
-        self._ownerships.put(call.run_id, found)
-        return found
+        return _theirs(found, call.owner)
+
+    async def thread_of(self, owner: str, run_id: str) -> str:
+        """For those who name a run by its id alone; raises NotFound, Forbidden."""
+        found = await self._known(run_id)
+        if found is None:
+            raise NotFound("no such run")
+        return _theirs(found, owner).thread_id
 
     async def receive(self, call: Call, frame: ReceiveFrame) -> bool:
         """Whether the frame had been received before; it is executed by whoever reads the inbox (runtime §2.7)."""
@@ -93,7 +97,7 @@ class Runs:
         found = await self._owned_by(owner, run_id, {"thread_id": thread_id} if thread_id else {}, limit)
         existing = await self._streams.some(runs.DECIDER, [run_stream(name) for name in found])
         seen = {snapshot.state.run_id: snapshot.state for snapshot in existing.values()}
-        return [_document(name, owned, seen.get(name)) for name, owned in found.items()]
+        return [document(name, owned, seen.get(name)) for name, owned in found.items()]
 
     async def _owned_by(
         self, owner: str, run_id: str | None, where: Mapping[str, str], limit: int
@@ -111,6 +115,12 @@ class Runs:
         run = await self._streams.get(runs.DECIDER, run_stream(call.run_id))
         return Span(kept.anchor.seq if kept else 0, run.seq if run else 0)
 
+    async def _known(self, run_id: str) -> Ownership | None:
+        found = self._ownerships.get(run_id) or await self._ownership(run_id)
+        if found is not None:
+            self._ownerships.put(run_id, found)
+        return found
+
     async def _ownership(self, run_id: str) -> Ownership | None:
         found = await self._streams.get(ownership.DECIDER, ownership_stream(run_id))
         return found.state if found else None
@@ -118,10 +128,17 @@ class Runs:
     async def _snapshot(self, call: Call, owned: Ownership) -> dict[str, Any]:
         """A run without events is `created` (ADR 14)."""
         found = await self._streams.get(runs.DECIDER, run_stream(call.run_id))
-        return _document(call.run_id, owned, found.state if found else None)
+        return document(call.run_id, owned, found.state if found else None)
 
 
-def _document(run_id: str, owned: Ownership, existing: Run | None) -> dict[str, Any]:
+def _theirs(found: Ownership, owner: str) -> Ownership:
+    if found.owner != owner:
+        raise Forbidden("the run belongs to somebody else")
+    return found
+
+
+def document(run_id: str, owned: Ownership, existing: Run | None) -> dict[str, Any]:
+    """The snapshot of a run (runtime §2.9)."""
     run = existing or Run(run_id, owned.created_at)
     return {
         "runId": run_id,

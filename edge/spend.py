@@ -1,4 +1,4 @@
-"""What the signed routes do with budgets: authorize, revoke, hold, settle, and read (runtime §1.8, §3.4, §3.5)."""
+"""What the routes do with budgets: authorize, revoke, hold, settle, and read (runtime §1.8, §3.4, §3.5)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -73,7 +73,15 @@ class Spend:
         return await self._alone(call, Revoke(reason))
 
     async def get(self, call: Call) -> dict[str, Any]:
-        return await self._document(await self._existing(call.owner, call.authorization_id))
+        return await self._document(await self.existing(call))
+
+    async def existing(self, call: Call) -> Budget:
+        """As committed; raises NotFound, Forbidden."""
+        snapshot = await self._streams.get(budgets.DECIDER, call.stream)
+        budget = budgets.required(snapshot.state if snapshot else None)
+        if budget.owner != call.owner:
+            raise _not_yours()
+        return budget
 
     async def authorizations(self, owner: str, limit: int) -> list[dict[str, Any]]:
         """The owner's, last changed first."""
@@ -160,19 +168,12 @@ class Spend:
         """From the root; raises NotFound, Forbidden. Owner and path never change, so they are remembered."""
         known = self._paths.get(authorization_id)
         if known is None:
-            budget = await self._existing(owner, authorization_id)
+            budget = await self.existing(Call(owner, authorization_id))
             known = budget.owner, budget.path
             self._paths.put(authorization_id, known)
         if known[0] != owner:
             raise _not_yours()
         return known[1]
-
-    async def _existing(self, owner: str, authorization_id: str) -> Budget:
-        snapshot = await self._streams.get(budgets.DECIDER, budget_stream(authorization_id))
-        budget = budgets.required(snapshot.state if snapshot else None)
-        if budget.owner != owner:
-            raise _not_yours()
-        return budget
 
     async def _document(self, budget: Budget) -> dict[str, Any]:
         """Constraints and metadata are in the budget's first event alone."""

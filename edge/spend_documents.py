@@ -1,10 +1,11 @@
 """What callers see of budgets and holds: sats, rounded up (runtime §1.8, §3.3; DEC-50)."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from producers.budgets import Budget
 from producers.holds import Hold
+from producers.policy_explanation import Explanation
 from schemas.amounts import sats_of
 from schemas.events import Payload
 from schemas.names import owner_guest_scope, owner_user_id
@@ -28,6 +29,19 @@ def authorization(budget: Budget) -> dict[str, Any]:
         "expires_at": _moment(terms.expires_at),
         "revoked_at": _moment(budget.revoked_at),
     }
+
+
+def card(budget: Budget, now: datetime) -> dict[str, Any]:
+    """For its owner: besides the terms how it stands, and what was held or spent on this UTC day."""
+    today = budget.days.get(now.astimezone(UTC).date().isoformat(), 0)
+    return {**authorization(budget), "status": _status(budget, now), "today_sats": sats_of(today)}
+
+
+def _status(budget: Budget, now: datetime) -> str:
+    if budget.revoked_at:
+        return "revoked"
+    expires_at = budget.terms.expires_at
+    return "expired" if expires_at and expires_at <= now else "active"
 
 
 def snapshot(budget: Budget) -> dict[str, Any]:
@@ -66,6 +80,30 @@ def reservation(hold: Hold) -> dict[str, Any]:
         "released_at": _moment(hold.released_at),
         "reconciled_at": _moment(hold.reconciled_at),
     }
+
+
+def metered(hold: Hold) -> dict[str, Any]:
+    """With what was used of it so far (docs/charging.md)."""
+    return {**reservation(hold), "charged_sats": sats_of(hold.charged_msats), "touched_at": iso6(hold.touched_at)}
+
+
+def denial(explanation: Explanation, seq: int) -> dict[str, Any]:
+    """A `policy.decision` of a run's log: code, detail and inputs as they were written, the rule also as it reads."""
+    told = explanation.told
+    return {
+        "run_id": explanation.run_id,
+        "seq": seq,
+        "decided_at": explanation.at,
+        **{name: told.get(name) for name in _OF_DENIALS},
+        "rule_text": explanation.rule,
+        "same_again": explanation.again,
+    }
+
+
+_OF_DENIALS = (
+    *("policy_decision_id", "authorization_id", "tool_call_id", "amount_sats"),
+    *("reason_code", "detail", "rule", "inputs", "budget"),
+)
 
 
 def _moment(at: datetime | None) -> str | None:

@@ -1,12 +1,13 @@
 """What operators do with a run in the log: read it, verify its chain, append to it, prune it (runtime §1.4, DEC-38)."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ops.stack.processes import StackError
-from producers import chain, inbox, ownership, runs
+from producers import chain_walk, inbox, ownership, runs
 from producers.chain import Link
+from producers.chain_walk import Verified
 from producers.errors import LogUnavailable, Rejection
 from producers.eventlog import pruning
 from producers.eventlog.commands import Item, Part
@@ -23,7 +24,6 @@ from schemas.names import CONTROL_CHARACTERS, inbox_stream, ownership_stream, ru
 if TYPE_CHECKING:
     import asyncpg
 
-PAGE: Final = 1000
 MAX_TYPE: Final = 255
 OPERATOR_HEADER: Final = "oa_operator"
 """Who appended or pruned, in the event's headers."""
@@ -49,13 +49,6 @@ class RunRecord(NamedTuple):
     def frames_waiting(self) -> int:
         """Those of a run that has ended wait for nothing (runtime §1.3)."""
         return 0 if self.run.is_terminal else max(self.inbox.frames - self.run.cursor, 0)
-
-
-class Verified(NamedTuple):
-    """A chain that holds: so many events are kept, and this is the hash of the last one."""
-
-    events: int
-    head: Link
 
 
 class RunRecords:
@@ -87,10 +80,7 @@ class RunRecords:
     async def verify(self, run_id: str) -> Verified:
         """Raises ChainBroken."""
         record = await self.read(run_id)
-        anchor = record.ownership.anchor
-        reached = await self._walk(record, anchor, record.head.seq)
-        chain.check_end(reached, record.head)
-        return Verified(reached.seq - anchor.seq, reached)
+        return await chain_walk.verify(self._reader, run_id, record.ownership.anchor, record.head)
 
     async def append(self, run_id: str, event_type: str, payload: Payload) -> int:
         """The event's seq; its version is 0, whatever the type."""
@@ -112,29 +102,15 @@ class RunRecords:
         anchor, latest = record.ownership.anchor, record.head.seq
         if not max(anchor.seq, 1) < before <= latest:
             raise StackError(f"{run_id} has the events {anchor.seq + 1} to {latest}: nothing is before {before}")
-        floor = await self._walk(record, anchor, before - 1)
+        floor = await chain_walk.walk(self._reader, run_id, anchor, before - 1)
         async with self._log() as log:
             await log.execute(
                 *(ownership.DECIDER, ownership_stream(run_id), record.ownership.owner, [Item(PruneRun(floor))]),
                 headers=self._headers,
             )
-        async for page in self._pages(record.stream, 0, floor.seq):
+        async for page in chain_walk.pages(self._reader, record.stream, 0, floor.seq):
             await pruning.blank(self._pool, record.stream, [event.seq for event in page if goes(event)])
         return await self.verify(run_id)
-
-    async def _walk(self, record: RunRecord, start: Link, through: int) -> Link:
-        reached = start
-        async for page in self._pages(record.stream, start.seq, through):
-            reached = chain.walk(record.run_id, reached, page)
-        return reached
-
-    async def _pages(self, stream: str, after: int, through: int) -> AsyncIterator[Sequence[Recorded]]:
-        """The events with `after < seq <= through`."""
-        while page := await self._reader.read_stream(stream, after, PAGE):
-            yield [event for event in page if event.seq <= through]
-            after = page[-1].seq
-            if after >= through:
-                return
 
     @asynccontextmanager
     async def _log(self) -> AsyncIterator[EventLog]:

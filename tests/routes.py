@@ -76,6 +76,15 @@ def batch(*items: dict[str, Any]) -> dict[str, Any]:
 NEW = "{new}"
 """In a body: an id that is given once."""
 LONG = "x" * 121
+NEW_AUTHORIZATION = {
+    **dict.fromkeys(("authorization_id", "run_id", "thread_id", "autopilot_id"), NEW),
+    "mode": "delegated_budget_with_threshold",
+    **{f"max_{cap}_sats": 5 for cap in ("total", "per_call", "per_day")},
+    "threshold_sats": 0,
+    "constraints": {},
+    "metadata": {},
+    "expires_at": "2036-01-01T00:00:00Z",
+}
 DELIVERED = {"event_id": "ev", "provider": "resend", "delivery_state": "delivered"}
 THREAD = "thr"
 HANDSHAKE = {"source": "autopilot-ios", "method": "ios/handshake", "handshake_id": "h", "occurred_at": "2026-02-25"}
@@ -337,6 +346,58 @@ def run_routes(path: str) -> dict[str, Expected]:
     }
 
 
+def public_run_routes(path: str) -> dict[str, Expected]:
+    """Additive (docs/runs.md): the run's id names it, so no thread is asked for."""
+    run = f"{path}/{{run_id}}"
+    read = Expected(Access.USER, 200)
+    new = {"frame_id": "f", "type": "note", "payload": {}}
+    return {
+        f"GET {path}": read._replace(
+            faults=(
+                refused_query("limit=0"),
+                refused_query("status=asleep"),
+                refused_query(f"limit=201&thread_id={'t' * 256}"),
+            )
+        ),
+        f"POST {path}": Expected(
+            Access.USER,
+            202,
+            {"run_id": NEW, "thread_id": THREAD},
+            faults=(
+                refused({"run_id": "r" * 256}, "run_id"),
+                refused({"run_id": "with/slash"}, "run_id"),
+                Fault("control character", 400, {"thread_id": "a\x00b"}),
+            ),
+        ),
+        f"GET {run}": read,
+        f"GET {run}/chain": read,
+        f"GET {run}/events": read._replace(
+            query="before=9&limit=5",
+            faults=(*map(refused_query, ("before=x", "after=-1", "limit=0", "limit=501", "after=1&before=9")),),
+        ),
+        f"GET {run}/stream": read._replace(
+            query="cursor=0&tail_ms=1",
+            faults=(refused_query("cursor=x"), refused_query("cursor=-1"), refused_query("tail_ms=0")),
+        ),
+        f"POST {run}/frames": Expected(
+            Access.USER,
+            202,
+            new | {"occurred_at": "2026-01-01T00:00:00Z"},
+            needed=("frame_id", "type"),
+            faults=(
+                refused(new | {"frame_id": "f" * 256}, "frame_id"),
+                refused(new | {"occurred_at": "soon"}, "occurred_at"),
+                Fault("control character", 400, new | {"type": "a\x1fb"}),
+                Fault("too large", 413, new | {"payload": {"text": "x" * 530_000}}),
+                Fault("identity", 409, new | {"frame_id": "f:known", "payload": {"n": 1}}),
+            ),
+        ),
+        f"POST {run}/cancel": Expected(
+            Access.USER, 202, {"reason": "r"}, faults=(refused({"reason": "x" * 1001}, "reason"),)
+        ),
+    }
+
+
 def held(**fields: Any) -> dict[str, Any]:
     """A reservation that the cast made (runtime §1.8)."""
     return {"run_id": "run_spend", "tool_call_id": "tc:known"} | fields
@@ -353,15 +414,7 @@ def spend_routes(path: str) -> dict[str, Expected]:
         f"POST {path}": Expected(
             Access.SIGNED,
             202,
-            {
-                **dict.fromkeys(("authorization_id", "run_id", "thread_id", "autopilot_id"), NEW),
-                "mode": "delegated_budget_with_threshold",
-                **{f"max_{cap}_sats": 5 for cap in ("total", "per_call", "per_day")},
-                "threshold_sats": 0,
-                "constraints": {},
-                "metadata": {},
-                "expires_at": "2036-01-01T00:00:00Z",
-            },
+            NEW_AUTHORIZATION,
             faults=(
                 refused({"mode": "system"}),
                 refused({"threshold_sats": 5}),
@@ -442,6 +495,35 @@ def spend_routes(path: str) -> dict[str, Expected]:
     }
 
 
+def public_spend_routes(path: str) -> dict[str, Expected]:
+    """Additive (docs/budgets.md); what the ledger refuses is a 400 on both APIs (edge §2.6)."""
+    one = f"{path}/{{authorization_id}}"
+    listed = Expected(Access.USER, 200, faults=(refused_query("limit=0"), refused_query("limit=201")))
+    return {
+        f"GET {path}": listed,
+        f"POST {path}": Expected(
+            Access.USER,
+            202,
+            NEW_AUTHORIZATION,
+            faults=(
+                refused({"mode": "system"}, "mode"),
+                refused({"max_total_sats": -1, "max_per_call_sats": 1.5}, "max_total_sats", "max_per_call_sats"),
+                refused({"expires_at": "2026-01-01T00:00:00"}, "expires_at"),
+                Fault("the ledger's", 400, {"threshold_sats": 5}),
+                Fault("the ledger's", 400, {"authorization_id": "a/b"}),
+                Fault("control character", 400, {"authorization_id": "a\x1fb"}),
+                Fault("no such parent", 404, {"parent_authorization_id": "auth-nobody"}),
+            ),
+        ),
+        f"GET {one}": Expected(Access.USER, 200),
+        f"POST {one}/revoke": Expected(
+            Access.USER, 202, {"reason": "r"}, faults=(refused({"reason": "r" * 256}, "reason"),)
+        ),
+        f"GET {one}/holds": listed._replace(faults=(*listed.faults, refused_query("state=lost"))),
+        f"GET {one}/denials": listed,
+    }
+
+
 def registry_routes(path: str) -> dict[str, Expected]:
     """Without a token and without a database (docs/data-engineers.md)."""
     subject, schema = f"{path}/subjects/{{subject}}", f"{path}/schemas/ids/{{id}}"
@@ -491,6 +573,8 @@ ROUTES: Final = {
     **worker_routes("/internal/v1/codex/workers", Access.SIGNED, "/snapshot"),
     **run_routes("/internal/v1/runs"),
     **spend_routes("/internal/v1/spend/authorizations"),
+    **public_run_routes("/api/runtime/runs"),
+    **public_spend_routes("/api/runtime/spend/authorizations"),
     "GET /internal/v1/health": Expected(Access.SIGNED, 200),
     "POST /internal/v1/comms/delivery-events": DELIVERY,
     **registry_routes("/registry"),

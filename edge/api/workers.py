@@ -94,7 +94,7 @@ async def stream(request: Request) -> Response:
     worker = await service(request, Workers).existing(call)
     return await service(request, EventStreams).respond(
         call.stream,
-        _last_event_id(request, query.cursor),
+        last_event_id(request, query.cursor),
         worker.seq,
         query.tail_ms,
         "no-cache, no-transform",
@@ -110,7 +110,7 @@ async def _call_of(request: Request, caller: Caller) -> Call:
     return Call(caller.owner, request.path_params["worker_id"], trace_headers(request), len(await read_body(request)))
 
 
-def _last_event_id(request: Request, cursor: int | None) -> int | None:
+def last_event_id(request: Request, cursor: int | None) -> int | None:
     """One that is not ours says nothing."""
     try:
         last = cursor_of(request.headers.get("last-event-id"))

@@ -14,10 +14,11 @@ from ops.commands.connection import connected
 from ops.commands.options import Data, screen, telling_errors
 from ops.commands.projections import reprojector
 from ops.exports import as_object
-from ops.run_records import RunRecord, RunRecords, Verified
+from ops.run_records import RunRecord, RunRecords
 from ops.settings import Settings, of_this_process
 from ops.stack.processes import StackError
 from producers.chain import ChainBroken
+from producers.chain_walk import Verified
 from producers.eventlog.commands import dumps
 from schemas import canonical_json
 from schemas.events import Payload, Recorded
