@@ -24,11 +24,11 @@ from processors.consumers import Begin, Consumer, Feed, Host
 from processors.executor import Executor
 from processors.inbox import Inbox
 from processors.lag import Health, worst
+from processors.log_source import LogSource
 from processors.notifications import Lookout, Notifier
 from processors.projections import Projection
 from processors.reactions import Reacting
 from processors.recovery import Recovery
-from processors.sources import LogSource
 from processors.topics import wait_for_topics
 from producers.eventlog import epochs
 from producers.eventlog.commands import Decider

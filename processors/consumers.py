@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from processors.arrivals import Arrival
 from processors.lag import Health
-from processors.sources import LogSource
+from processors.log_source import LogSource
 from schemas.tracing import Spans
 
 if TYPE_CHECKING:

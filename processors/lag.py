@@ -10,7 +10,7 @@ import asyncpg
 import structlog
 
 from processors import metrics
-from processors.sources import LogSource
+from processors.log_source import LogSource, Unapplied, oldest_unapplied
 from producers.eventlog.reader import LogReader
 from readmodels.engine import LogBehind
 from schemas import sql_files
@@ -24,7 +24,6 @@ SQL = sql_files.load(__file__)
 LOGGER = structlog.get_logger()
 
 LOOK_S = 1.0
-PAGE = 1000
 CATCH_UP_AFTER_S = 5.0
 """How long a published event may wait, its partition standing still, before the log is read instead."""
 STUCK_AFTER_S = 15.0
@@ -161,21 +160,15 @@ class Watch:
         return self._lagging(self._waiting, head)
 
     async def _oldest_unapplied(self, checkpoints: Mapping[int, int]) -> Waiting | None:
-        self._applied = max(self._applied, min(checkpoints.values()))
-        kinds = self._follower.source.kinds
-        while rows := await self._pool.fetch(SQL["events_of_kinds"], self._applied, kinds, PAGE):
-            for row in rows:
-                partition = self._follower.source.partition(row["stream"])
-                if row["position"] > checkpoints[partition]:
-                    return self._since_when(partition, row["position"], row["recorded_at"], checkpoints[partition])
-                self._applied = row["position"]
-        return None
+        applied = max(self._applied, min(checkpoints.values()))
+        self._applied, oldest = await oldest_unapplied(self._pool, self._follower.source, checkpoints, applied)
+        return self._since_when(oldest, checkpoints[oldest.partition]) if oldest else None
 
-    def _since_when(self, partition: int, position: int, recorded_at: datetime, checkpoint: int) -> Waiting:
+    def _since_when(self, oldest: Unapplied, checkpoint: int) -> Waiting:
         before = self._waiting
-        still = before is not None and (before.partition, before.checkpoint) == (partition, checkpoint)
+        still = before is not None and (before.partition, before.checkpoint) == (oldest.partition, checkpoint)
         since = before.still_since if still and before else self._monotonic()
-        return Waiting(partition, position, recorded_at, checkpoint, since)
+        return Waiting(*oldest, checkpoint, since)
 
     async def _raise_quiet(self, checkpoints: Mapping[int, int]) -> None:
         """Lets the next start begin its look here, not where a quiet partition had its last event."""

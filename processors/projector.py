@@ -8,7 +8,7 @@ import asyncpg
 import structlog
 
 from processors import metrics
-from processors.sources import LogSource
+from processors.log_source import LogSource
 from readmodels import engine
 from readmodels.engine import Applied, LogBehind, View, quarantine
 from schemas.cancellation import raise_if_cancelled

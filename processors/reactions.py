@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
@@ -49,6 +50,7 @@ class Parked:
     skipped: int = 0
     rest_s: float = FIRST_REST_S
     again_at: float = 0.0
+    asked_at: datetime | None = None
 
 
 class Failed(NamedTuple):
@@ -245,14 +247,19 @@ class Reactor:
     async def _save(self, positions: Mapping[int, int]) -> None:
         moved = {partition: at for partition, at in positions.items() if at > self._saved.get(partition, 0)}
         if moved:
-            scope = (self.view.name, self._feed.generation)
+            scope = (self.view.name, self._feed.topic, self._feed.generation)
             await self._host.pool.execute(SQL["save"], *scope, list(moved), list(moved.values()))
             self._saved |= moved
 
     async def _load_parked(self) -> None:
-        """Also what another process has parked."""
-        for row in await self._host.pool.fetch(SQL["parked"], self.view.name):
-            self._parked.setdefault(row["key"], Parked(row["position"]))
+        """Also what another process has parked; what it has released, or an operator asks for, is tried at once."""
+        rows = {row["key"]: row for row in await self._host.pool.fetch(SQL["parked"], self.view.name)}
+        for key, row in rows.items():
+            parked = self._parked.setdefault(key, Parked(row["position"], asked_at=row["asked_at"]))
+            if parked.asked_at != row["asked_at"]:
+                parked.asked_at, parked.again_at = row["asked_at"], 0.0
+        for key in self._parked.keys() - rows.keys():
+            self._parked[key].again_at = 0.0
 
     # --- parked keys ------------------------------------------------------------------------------------------------
 
@@ -264,19 +271,29 @@ class Reactor:
             await asyncio.sleep(SAVE_S)
 
     async def _retry(self, key: str, parked: Parked) -> None:
-        """Everything from where it waits; released when nothing is left."""
+        """Everything from where it waits, but what an operator has dropped; released when nothing is left."""
+        attempt = await self._host.pool.fetchrow(SQL["attempt"], self.view.name)
+        assert attempt is not None, "it is one row"
         after = parked.position - 1
         while events := await self._waiting(key, after):
             for event in events:
-                if error := await self._handled(key, event):
-                    parked.rest_s = min(2 * parked.rest_s, LONGEST_REST_S)
-                    parked.again_at = self._host.monotonic() + parked.rest_s
-                    LOGGER.error("stays parked", consumer=self.view.name, key=key, error=repr(error))
+                dropped = event.position in attempt["dropped"]
+                if error := None if dropped else await self._handled(key, event):
+                    parked.position = event.position
+                    await self._stays_parked(key, parked, error, attempt["begun_at"])
                     return
                 after = event.position
         if parked.skipped <= after:
             self._parked.pop(key, None)  # first: what is skipped from now on would be lost
             await self._host.pool.execute(SQL["release"], self.view.name, key)
+
+    async def _stays_parked(self, key: str, parked: Parked, error: Exception, tried_at: datetime) -> None:
+        """What came before the event that fails now is done."""
+        parked.rest_s = min(2 * parked.rest_s, LONGEST_REST_S)
+        parked.again_at = self._host.monotonic() + parked.rest_s
+        LOGGER.error("stays parked", consumer=self.view.name, key=key, error=repr(error))
+        told = (self.view.name, key, parked.position, repr(error), tried_at)
+        await self._host.pool.execute(SQL["stays_parked"], *told)
 
     async def _waiting(self, key: str, after: int) -> list[Recorded]:
         streams = [f"{kind}/{key}" for kind in self.source.kinds]

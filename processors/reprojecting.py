@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from processors import metrics
-from processors.sources import LogSource
+from processors.log_source import LogSource
 from producers.eventlog.reader import LogReader
 from producers.relay.progress import partition_count
 from readmodels import engine, runs, workers

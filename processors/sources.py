@@ -3,21 +3,18 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from processors import metrics
+from processors.log_source import PAGE, LogSource
 from producers.eventlog.reader import LogReader
 from producers.eventlog.scan import Filter, scan
-from readmodels.engine import Delivery, View
-from readmodels.engine.quarantine import Entity
+from readmodels.engine import Delivery
 from readmodels.engine.rebuild import Page
-from schemas import kafka_records, names, sql_files
-from schemas.events import Recorded
-from schemas.partitioning import partition_of
+from schemas import kafka_records, sql_files
 
 if TYPE_CHECKING:
     import asyncpg
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
 LOGGER = structlog.get_logger()
 SQL = sql_files.load(__file__)
 
-PAGE = 1000
 POLL_MS = 200
 CLOCKS_DIFFER = timedelta(minutes=1)
 
@@ -60,35 +56,6 @@ def delivery(topic: str, record: Record) -> Delivery | None:
         metrics.RECORDS_SKIPPED.labels(topic).inc()
         LOGGER.warning("unreadable record", topic=topic, partition=record.partition, error=repr(error))
         return None
-
-
-class LogSource:
-    """The log, seen as the partitions of a topic, which has all events of its kinds of streams."""
-
-    def __init__(self, reader: LogReader, topic: str, partitions: int) -> None:
-        self.kinds = names.kinds_of(topic)
-        self._reader = reader
-        self._partitions = partitions
-
-    async def fill(self, partition: int, after: int, up_to: int) -> list[Recorded]:
-        """The partition's next events in `(after, up_to]`: about a page of them, and none only when there are none."""
-        found: list[Recorded] = []
-        while after < up_to and len(found) < PAGE and (events := await self._reader.read_all(after, PAGE)):
-            after = events[-1].position
-            found += [event for event in events if event.position <= up_to and self._is_in(event, partition)]
-        return found
-
-    def entity(self, view: View[Any], stream: str) -> Entity:
-        """The streams of a view's document, of which this is one."""
-        name = names.name_of(stream)
-        unread = {f"{kind}/{name}": 0 for kind in view.kinds}
-        return Entity(self.partition(stream), lambda after: self._reader.read_streams({**unread, **after}, PAGE))
-
-    def _is_in(self, event: Recorded, partition: int) -> bool:
-        return event.kind in self.kinds and self.partition(event.stream) == partition
-
-    def partition(self, stream: str) -> int:
-        return _partition(stream, self._partitions)
 
 
 class LogPages:
@@ -176,8 +143,3 @@ class KafkaPages:
 def _is_complete(row: "asyncpg.Record", last: Mapping[int, int]) -> bool:
     """What the relay wrote down about a partition counts while the partition has what it had then."""
     return last.get(row["partition"], 0) >= int(row["last_position"])
-
-
-@lru_cache(65536)
-def _partition(stream: str, partitions: int) -> int:
-    return partition_of(names.kafka_key(stream), partitions)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
     Connection = asyncpg.Connection[Any] | PoolConnectionProxy[Any]
+    Queried = asyncpg.Pool[Any] | Connection
 
 SQL = sql_files.load(__file__)
 
@@ -61,7 +62,7 @@ class Entity(NamedTuple):
     history: History
 
 
-async def marks(pool: "asyncpg.Pool[Any]") -> list[Mark]:
+async def marks(pool: "Queried") -> list[Mark]:
     return [Mark(**row) for row in await pool.fetch(SQL["marks"])]
 
 

@@ -19,8 +19,8 @@ import asyncpg
 import msgspec
 
 from ops.database import open_pool
+from processors.log_source import LogSource
 from processors.projector import Projector
-from processors.sources import LogSource
 from producers.eventlog.commands import Identity, IdentityKey, Item
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader

@@ -11,8 +11,8 @@ from processors.app import Processors, make_app, run_app
 from processors.arrivals import Arrival, batch, follow, take_arrivals
 from processors.inbox import Inbox
 from processors.lag import Watch
+from processors.log_source import LogSource
 from processors.projector import Projector
-from processors.sources import LogSource
 from processors.topics import wait_for_topics
 from producers.eventlog.reader import LogReader
 from readmodels import engine

@@ -28,9 +28,9 @@ from processors.audit.audit import PAGE, Audit, Report
 from processors.audit.evidence import Topic
 from processors.audit.last import LastAudit
 from processors.audit.topics import audited
+from processors.log_source import LogSource
 from processors.projector import Projector
 from processors.quarantine import Releases, parked
-from processors.sources import LogSource
 from producers import budgets
 from producers.budgets import Authorize, Terms
 from producers.eventlog import epochs, erasure

@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from processors.lag import STUCK_AFTER_S, Watch
+from processors.log_source import LogSource
 from processors.projector import Projector
-from processors.sources import LogSource
 from producers.eventlog.reader import LogReader
 from readmodels import engine
 from readmodels.engine import LogBehind

@@ -17,8 +17,8 @@ from edge.auth.rate_limits import MemoryCounter
 from ops.database import open_pool
 from ops.stack.postgres import Postgres
 from processors.lag import Watch
+from processors.log_source import LogSource
 from processors.projector import Projector
-from processors.sources import LogSource
 from producers.errors import LogUnavailable
 from producers.eventlog.commands import Item
 from producers.eventlog.log import EventLog

@@ -12,8 +12,8 @@ from prometheus_client import REGISTRY
 from edge.auth.request_token import HEADER
 from ops.stack.postgres import Postgres
 from processors.lag import Watch
+from processors.log_source import LogSource
 from processors.projector import Projector
-from processors.sources import LogSource
 from producers import ownership, runs
 from producers.eventlog.commands import Item, Part
 from producers.eventlog.log import EventLog

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from prometheus_client import REGISTRY
 from typer import Typer
 from typer.testing import CliRunner, Result
@@ -19,9 +19,9 @@ from typer.testing import CliRunner, Result
 from ops.commands import register
 from ops.stack.postgres import Postgres
 from processors.lag import Watch
+from processors.log_source import LogSource
 from processors.projector import Projector
-from processors.quarantine import Parked, Releases, parked
-from processors.sources import LogSource
+from processors.quarantine import CannotRelease, Parked, Quarantine, Releases, parked
 from producers.eventlog.reader import LogReader
 from readmodels import engine
 from readmodels.engine import Failure, LogBehind, View, quarantine, skips
@@ -32,7 +32,6 @@ from readmodels.workers import SUMMARIES, Summary
 from schemas import names
 from schemas.events import Recorded
 from tests import services
-from tests.conftest import Kafka
 from tests.quarantined import FAULTY, POISON
 from tests.worker_events import NOON, STARTED, Log, commit, delivered, heartbeat, partition_in
 
@@ -363,6 +362,21 @@ async def test_a_retry_on_another_generation_than_the_live_one_is_refused(pool: 
     assert len(await parked(pool)) == 1
 
 
+async def test_what_this_release_does_not_know_stays_parked(pool: "Pool[Any]", log: Log) -> None:
+    await project(pool, log.events)
+    one = await the_parked(pool)
+    unknown, older = (
+        one._replace(mark=msgspec.structs.replace(one.mark, **of)) for of in ({"view": "x"}, {"version": 9})
+    )
+    with pytest.raises(CannotRelease, match="has no view x"):
+        await Quarantine(pool).release(unknown, None)
+    with pytest.raises(CannotRelease, match="has no version 9"):
+        await Quarantine(pool).release(older, None)
+    with pytest.raises(CannotRelease, match="the relay has not fed"):
+        await Quarantine(pool).release(one, None)
+    assert await parked(pool) == [one]
+
+
 async def test_metrics_tell_how_many_documents_are_parked(pool: "Pool[Any]", log: Log) -> None:
     await project(pool, log.events)
     watch = Watch(pool, projector(pool, SUMMARIES), partitions=PARTITIONS, topic="oa.workers", clock=lambda: NOON)
@@ -377,16 +391,13 @@ async def test_metrics_tell_how_many_documents_are_parked(pool: "Pool[Any]", log
 
 
 @pytest.fixture
-def oa(database: str, kafka: Kafka) -> Callable[..., Result]:
-    """The commands, for a stack whose topic has as many partitions as these tests think."""
-    prefix = f"{kafka.prefix}{uuid.uuid4().hex[:6]}."
-    services.run(_make_topic(kafka.bootstrap, prefix + SUMMARIES.topic))
+def oa(database: str) -> Callable[..., Result]:
+    """The commands, for a log that a relay has fed to as many partitions as these tests think."""
     app = Typer(pretty_exceptions_enable=False)
     register(app)
     environment: Mapping[str, str] = {
         "OA_DATABASE_URL": database,
-        "OA_KAFKA_BOOTSTRAP": kafka.bootstrap,
-        "OA_KAFKA_TOPIC_PREFIX": prefix,
+        "OA_KAFKA_TOPIC_PREFIX": "p.",
         "OA_DATA_DIR": "/nonexistent",
         "COLUMNS": "300",
     }
@@ -394,18 +405,16 @@ def oa(database: str, kafka: Kafka) -> Callable[..., Result]:
     return lambda *words: runner.invoke(app, ["quarantine", *words], env=environment)
 
 
-async def _make_topic(bootstrap: str, topic: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(topic, num_partitions=PARTITIONS, replication_factor=1)])
-    finally:
-        await admin.close()
-
-
 async def _projected_at(database: str, events: Sequence[Recorded], view: View[Any]) -> None:
     async with asyncpg.create_pool(database, min_size=1, max_size=2) as pool:
         await project(pool, events, view)
+        await fed(pool, "p." + view.topic)
+
+
+async def fed(pool: "Pool[Any]", topic: str) -> None:
+    """As a relay writes down which partitions it feeds."""
+    rows = [(topic, partition) for partition in range(PARTITIONS)]
+    await pool.executemany("insert into relay_progress values ($1, $2, 0, 0, 1)", rows)
 
 
 def test_the_operator_finds_and_retries_what_is_parked(database: str, oa: Callable[..., Result], log: Log) -> None:

@@ -14,12 +14,15 @@ from ops.stack.postgres import Postgres
 from processors.arrivals import Arrival
 from processors.consumers import Feed, Host
 from processors.lanes import Lanes, NotYet
+from processors.log_source import LogSource
+from processors.quarantine import CannotRelease, ParkedAgain, ParkedReaction, Quarantine, everything, parked_reactions
 from processors.reactions import Reactor
-from processors.sources import LogSource, Record
+from processors.sources import Record
 from producers.errors import LogUnavailable
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
-from readmodels.engine import LogBehind
+from readmodels.engine import LogBehind, skips
+from readmodels.engine.skips import Decision
 from schemas import avro, kafka_records
 from schemas.events import Recorded
 from schemas.names import inbox_stream, run_id_of
@@ -318,3 +321,88 @@ async def test_a_parked_key_is_tried_again_from_where_it_waits(run: RunLog, pool
         await frames(run, "a", 1, 5)
         await after.reactor.take(await published(pool))
         await services.eventually(lambda: after.of("a")[-1] == "f-5")
+
+
+async def parked_run(run: RunLog, reacting: Reacting, pool: "Pool[Any]") -> ParkedReaction:
+    """Of five frames the second and the fourth cannot be handled; nobody tries again, for no time passes."""
+    reacting.failing |= {frame_id: ValueError(f"poison {frame_id}") for frame_id in ("f-1", "f-3")}
+    await frames(run, "a", 5)
+    await reacting.reactor.take(await published(pool))
+    await until_parked(pool, 1)
+    (one,) = await parked_reactions(pool)
+    return one
+
+
+async def tried(pool: "Pool[Any]") -> ParkedReaction:
+    """Events that came together fail together: only another attempt tells which one it is."""
+    (one,) = await parked_reactions(pool)
+    assert await Quarantine(pool).release(one, None)
+    (one,) = await parked_reactions(pool)
+    return one
+
+
+async def test_an_operator_sees_what_is_parked_and_why(run: RunLog, reacting: Reacting, pool: "Pool[Any]") -> None:
+    await parked_run(run, reacting, pool)
+    one = await tried(pool)
+    assert one.event is not None
+    assert (one.mark.consumer, one.mark.key, one.mark.error) == ("test", "a", "ValueError('poison f-1')")
+    assert (one.event.stream, one.event.seq, one.event.type, one.event.waiting) == ("inbox/a", 2, "frame.received", 3)
+    assert await everything(pool) == [one]
+
+
+async def test_an_operator_has_it_tried_at_once(run: RunLog, reacting: Reacting, pool: "Pool[Any]") -> None:
+    await parked_run(run, reacting, pool)
+    one = await tried(pool)
+    del reacting.failing["f-1"]
+    again = await Quarantine(pool).release(one, None)
+    (moved,) = await parked_reactions(pool)
+    assert again == ParkedAgain(moved.mark.position, "ValueError('poison f-3')")
+    assert (moved.event and moved.event.seq, reacting.of("a")[-2:]) == (4, ["f-1", "f-2"])
+    del reacting.failing["f-3"]
+    assert await Quarantine(pool).release(moved, None) is None
+    assert (reacting.of("a")[-2:], await parked_reactions(pool)) == (["f-3", "f-4"], [])
+    with pytest.raises(CannotRelease, match="nothing parked"):
+        await Quarantine(pool).release(moved, None)
+
+
+async def test_what_an_operator_drops_is_never_handled(run: RunLog, reacting: Reacting, pool: "Pool[Any]") -> None:
+    """the rest of its key goes on, and the decision is logged"""
+    await parked_run(run, reacting, pool)
+    one = await tried(pool)
+    again = await Quarantine(pool).release(one, Decision("ada", "a bad frame"))
+    (moved,) = await parked_reactions(pool)
+    assert again == ParkedAgain(moved.mark.position, "ValueError('poison f-3')")
+    assert await Quarantine(pool).release(moved, Decision("ada", "another")) is None
+    assert set(reacting.of("a")) == {"f-0", "f-2", "f-4"}
+    told = [(skip.view, skip.position, skip.skipped_by, skip.reason) for skip in await skips.every(pool)]
+    assert told == [("test", one.mark.position, "ada", "a bad frame"), ("test", moved.mark.position, "ada", "another")]
+
+
+async def test_nothing_is_dropped_before_it_is_known_to_be_the_one(
+    run: RunLog, reacting: Reacting, pool: "Pool[Any]"
+) -> None:
+    """events that came together are parked at the first of them, which may be a good one"""
+    one = await parked_run(run, reacting, pool)
+    assert one.event is not None
+    assert one.event.seq == 1
+    with pytest.raises(CannotRelease, match="not been tried alone"):
+        await Quarantine(pool).release(one, Decision("ada", "in a hurry"))
+    assert await skips.every(pool) == []
+
+
+async def test_what_another_process_has_released_waits_no_longer(
+    run: RunLog, reacting: Reacting, pool: "Pool[Any]"
+) -> None:
+    await parked_run(run, reacting, pool)
+    reacting.failing.clear()
+    await pool.execute("delete from parked_reactions")
+    await services.eventually(lambda: reacting.of("a")[-4:] == NAMED[1:5])
+
+
+async def test_nobody_says_released_while_no_processor_runs(run: RunLog, pool: "Pool[Any]") -> None:
+    async with running(pool) as reacting:
+        one = await parked_run(run, reacting, pool)
+    with pytest.raises(CannotRelease, match="have not tried it yet"):
+        await Quarantine(pool, answered_within_s=0.1).release(one, None)
+    async with running(pool) as after:
+        await services.eventually(lambda: after.of("a")[-4:] == NAMED[1:5])

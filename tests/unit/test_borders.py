@@ -24,6 +24,8 @@ BORDERS = {
     "edge/worker_bodies.py": {"uuid.uuid4"},  # ids a request leaves to us, before it is a command
     "processors/executor.py": {"time.perf_counter"},  # how long a pass takes
     "processors/audit/last.sql": {"now"},  # whose turn it is to audit: one clock for all processors
+    "processors/quarantine.sql": {"clock_timestamp"},  # when an operator asked for another attempt
+    "processors/reactions.sql": {"now"},  # when an attempt began, by the same clock
     "producers/eventlog/log.py": {
         "datetime.datetime.now",
         "time.monotonic",
