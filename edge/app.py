@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from edge import health, openapi, registry
-from edge.api import local_sign_in, mailbox, me, sessions, sign_in, sync_tokens, tokens
+from edge.api import local_sign_in, mailbox, me, push_subscriptions, sessions, sign_in, sync_tokens, tokens, webhooks
 from edge.api import runs as public_runs
 from edge.api import spend as public_spend
 from edge.api import workers as public_workers
@@ -41,6 +41,7 @@ from edge.internal import workers as signed_workers
 from edge.internal.health import Release
 from edge.middleware import middleware
 from edge.openapi import SignedApi
+from edge.outlets import Outlets, OutletSettings
 from edge.registry import PublishedSchemas
 from edge.requests import Services
 from edge.responses import DATABASE_ERRORS, EXCEPTION_HANDLERS
@@ -77,7 +78,7 @@ _ROUTED = (
     *(signed_workers, signed_runs, public_workers, signed_spend, deliveries),
     *(public_runs, public_spend),
     *(health, sign_in, tokens, sessions, me, sync_tokens, signed_health, registry, openapi),
-    *(pages, console_assets, manifest),
+    *(webhooks, push_subscriptions, pages, console_assets, manifest),
 )
 """Busy ones first: a request is compared with one route after the other."""
 _JOURNAL_TOPICS = [topic for topic in names.SYNC_TOPICS if topic != names.WORKER_EVENTS]
@@ -99,6 +100,7 @@ class EdgeSettings:
     topic_prefix: str = ""
     sync: SyncSettings = field(default_factory=SyncSettings)
     workers: WorkerSettings = field(default_factory=WorkerSettings)
+    outlets: OutletSettings = field(default_factory=OutletSettings)
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,8 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     topics = sources(reader, tail, journal_reader, journal_tail, settings.sync, histories)
     live = _live(settings, topics, outside)
     standing = Standing(reader, head, functools.partial(_end_followers, tail, live))
-    parts = auth_services(pool, settings.auth, outside.mailer, outside.counter, clock, random.SystemRandom())
+    entropy = random.SystemRandom()
+    parts = auth_services(pool, settings.auth, outside.mailer, outside.counter, clock, entropy)
     spend = Spend(log, streams, reader, Rulebook(pool), clock)
     routes = _routes(settings, live)
     assets, admins = Assets.read(), Admins(settings.admin_emails)
@@ -172,6 +175,7 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
         RunHistory(pool, reader),
         spend,
         SpendHistory(pool, streams, spend, clock),
+        Outlets(pool, log, settings.outlets, clock, entropy),
         EventStreams(reader, tail, streams),
         Positions(topics),
         EdgeHealth(log, reader, tail, journal_reader, journal_tail),

@@ -1,9 +1,10 @@
 """The process that keeps read models current, in a Faust app inside our own loop, and wakes what is due (DESIGN §6)."""
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from processors.inbox import Inbox
 from processors.lag import Health, worst
 from processors.log_source import LogSource
 from processors.notifications import Lookout, Notifier
+from processors.outlets import Outlets, OutletSettings
 from processors.projections import Projection
 from processors.reactions import Reacting
 from processors.recovery import Recovery
@@ -73,6 +75,7 @@ class ProcessorSettings:
     topic_prefix: str = ""
     generation: int = 1
     executor: str = "processors"
+    outlets: OutletSettings = field(default_factory=OutletSettings)
 
 
 class Processors:
@@ -139,18 +142,20 @@ class Processors:
             await asyncio.sleep(SUSPENDED_POLL_S)
 
     async def _run(self) -> None:
-        """Timers need Postgres alone: they do not wait for Kafka."""
+        """Timers and outlets need Postgres alone: they do not wait for Kafka."""
         log = EventLog(self._pool, clock=self._clock, spans=self._spans)
         executor = Executor(self._pool, log, self._settings.executor, self._spans)
         notifier = Notifier(self._pool, log)
         reacting: list[Reacting] = [executor, SpendFrames(self._pool, log), Charges(self._pool, log), notifier]
         recovery = Recovery(executor.name, executor.take_over)
+        outlets = Outlets(self._pool, log, self._settings.outlets, executor.name, self._clock, random.SystemRandom())
         self._timers = Timers(self._pool, self._deciders, self._clock, self._monotonic, {names.LEASE: recovery})
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._stand())
                 tasks.create_task(self._timers.run())
                 tasks.create_task(Lookout(notifier, self._clock).run())
+                tasks.create_task(outlets.run())
                 for one in reacting:
                     tasks.create_task(one.lanes.run())
                 tasks.create_task(self._follow_topics(reacting))

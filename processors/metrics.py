@@ -82,6 +82,7 @@ DOCUMENTS_PARKED: Final = Gauge("oa_projection_parked_documents", "Documents in 
 AUDIT_POSITION: Final = Gauge("oa_audit_last_position", "Up to where the log was audited without a gap")
 AUDIT_DIFFERENCES: Final = Gauge("oa_audit_differences", "Differences that audits found and have not seen gone")
 AUDIT_AGREED: Final = Gauge("oa_audit_last_success_timestamp_seconds", "When an audit last found no difference")
+OUTLET_ATTEMPTS: Final = Counter("oa_outlet_attempts", "Messages to webhooks and browsers", ["kind", "result"])
 REACTIONS_FAILED: Final = Counter("oa_reactions_failed", "Events whose key is parked and tried again", ["consumer"])
 
 for result in ("ok", "error"):

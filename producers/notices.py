@@ -27,6 +27,7 @@ TITLES: Final[Mapping[str, str]] = {
     notifications.BUDGET_NEARLY_SPENT: "A budget is nearly spent",
     notifications.APPROVAL_WAITING: "An approval is waiting",
     notifications.WORKER_LOST: "A worker with work to do is not heard of",
+    notifications.WEBHOOK_PAUSED: "A webhook is paused",
 }
 
 
@@ -110,6 +111,16 @@ def judge(states: States, question: Question, now: datetime) -> Writes:
     notification = _notification(question).stream
     command = question.judged(states[question.about.stream], now)
     return [(notification, event) for event in notifications.decide(states[notification], command, now)]
+
+
+def webhook_paused(webhook_id: int) -> Raise:
+    """Nobody answered there for a day, or said never to come again (ADR 15)."""
+    subject = {"webhook_id": webhook_id}
+    return _raised(webhook_notification_id(webhook_id), notifications.WEBHOOK_PAUSED, subject)
+
+
+def webhook_notification_id(webhook_id: int) -> str:
+    return f"webhook/{webhook_id}"
 
 
 def _notification(question: Question) -> Part:

@@ -12,6 +12,7 @@ from schemas.notifications_generated import NotificationCleared, NotificationRai
 
 BUDGET_NEARLY_SPENT, APPROVAL_WAITING = "budget_nearly_spent", "approval_waiting"
 WORKER_LOST, TURN_UNPAID = "worker_lost", "turn_unpaid"
+WEBHOOK_PAUSED: Final = "webhook_paused"
 LOST: Final = "lost"
 
 

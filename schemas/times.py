@@ -13,6 +13,10 @@ def iso6(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
+def iso6_or_none(moment: datetime | None) -> str | None:
+    return None if moment is None else iso6(moment)
+
+
 def iso0(moment: datetime) -> str:
     """ISO-8601 UTC with whole seconds and `Z`, as runs tell them (runtime §0.3)."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -20,6 +20,7 @@ from edge.auth.request_token import HEADER, Claims, RequestTokenSettings, sign
 from edge.auth.services import AuthSettings
 from edge.auth.sign_in import LocalSignIn
 from edge.auth.sync_tokens import KhalaTokenSettings, SyncTokenSettings
+from edge.outlets import OutletSettings
 from edge.sync.websocket import UVICORN
 from schemas.tracing import Spans
 
@@ -31,6 +32,7 @@ SETTINGS = EdgeSettings(
         khala_token=KhalaTokenSettings(issuer=ISSUER, signing_key="khala-key-of-the-tests-0123456789abcdef"),
         request_token=RequestTokenSettings(SIGNING_KEY),
     ),
+    outlets=OutletSettings(push_key="public-key-of-the-tests", answer_link_key="answer-link-key-of-the-tests"),
     dev_pages=True,
     local_sign_in=LocalSignIn("local@lane.test", "key-of-the-tests"),
     release="test",

@@ -189,6 +189,49 @@ DELIVERY = Expected(
 )
 
 
+WEBHOOK_PATH = "/api/webhooks/{webhook_id:int}"
+NEW_WEBHOOK = Expected(
+    Access.USER,
+    201,
+    {"url": "https://hooks.lane.test/a", "name": "n"},
+    needed=("url",),
+    faults=(
+        refused({"url": " "}, "url"),
+        refused({"url": "ftp://hooks.lane.test"}, "url"),
+        refused({"url": "https://ada@hooks.lane.test"}, "url"),
+        refused({"url": "https://hooks.lane.test:port"}, "url"),
+        refused({"url": "http://127.0.0.1/"}, "url"),
+        refused({"url": "http://[::ffff:10.0.0.1]/"}, "url"),
+        refused({"url": "http://localhost/"}, "url"),
+        refused({"url": "https://hooks.lane.test/" + "a" * 2048}, "url"),
+        refused({"url": "https://hooks.lane.test/", "name": LONG}, "name"),
+    ),
+)
+REPLAY = Expected(
+    Access.USER,
+    202,
+    {"after": 0},
+    faults=(refused({"after": -1}, "after"), refused({"after": 2**62}, "after"), refused({"after": 1.5}, "after")),
+)
+BROWSER = {
+    "endpoint": "https://push.lane.test/a",
+    "keys": {"p256dh": "B" + "A" * 86, "auth": "A" * 22},
+    "name": "phone",
+}
+PUSH_SUBSCRIPTION = Expected(
+    Access.USER,
+    201,
+    BROWSER,
+    needed=("endpoint", "keys", "keys.p256dh", "keys.auth"),
+    faults=(
+        refused({**BROWSER, "endpoint": "file:///etc/passwd"}, "endpoint"),
+        refused({**BROWSER, "endpoint": "https://192.168.0.1/"}, "endpoint"),
+        refused({**BROWSER, "keys": {"p256dh": "AAAA", "auth": "A A"}}, "keys.p256dh", "keys.auth"),
+        refused({**BROWSER, "name": LONG}, "name"),
+    ),
+)
+
+
 def worker_routes(path: str, access: Access, snapshot: str) -> dict[str, Expected]:
     """The same rules on both APIs."""
     gone = (Fault("stopped", 409, which="stopped"),)
@@ -568,6 +611,17 @@ ROUTES: Final = {
     "DELETE /api/sessions": Expected(Access.USER, 200),
     "POST /api/sync/token": SYNC_TOKEN,
     "POST /api/khala/token": KHALA_TOKEN,
+    "GET /api/webhooks": Expected(Access.USER, 200),
+    "POST /api/webhooks": NEW_WEBHOOK,
+    f"DELETE {WEBHOOK_PATH}": Expected(Access.USER, 200),
+    f"POST {WEBHOOK_PATH}/test": Expected(Access.USER, 202),
+    f"POST {WEBHOOK_PATH}/replay": REPLAY,
+    f"GET {WEBHOOK_PATH}/deliveries": Expected(Access.USER, 200),
+    "GET /api/push/key": Expected(Access.USER, 200),
+    "GET /api/push-subscriptions": Expected(Access.USER, 200),
+    "POST /api/push-subscriptions": PUSH_SUBSCRIPTION,
+    "DELETE /api/push-subscriptions": Expected(Access.USER, 200),
+    "DELETE /api/push-subscriptions/{subscription_id:int}": Expected(Access.USER, 200),
     **worker_routes("/api/runtime/codex/workers", Access.USER, ""),
     "GET /api/runtime/codex/workers/{worker_id}/events": WORKER_HISTORY,
     **worker_routes("/internal/v1/codex/workers", Access.SIGNED, "/snapshot"),

@@ -13,7 +13,7 @@ from edge.auth.authentication import require_caller
 from edge.auth.tokens import ALL_ABILITIES, TokenRow, Tokens
 from edge.requests import Fields, Line, Nullable, body_of, endpoints, service
 from edge.responses import data
-from schemas.times import iso6
+from schemas.times import iso6, iso6_or_none
 
 
 def _moment(value: Any) -> Any:
@@ -53,7 +53,7 @@ async def create_token(request: Request) -> Response:
         "tokenableId": caller.user.id,
         "name": body.name,
         "abilities": abilities,
-        "expiresAt": _iso6(body.expires_at),
+        "expiresAt": iso6_or_none(body.expires_at),
     }
     return data(answer, status=201)
 
@@ -81,15 +81,11 @@ def _described(row: TokenRow, current_id: int | None) -> dict[str, object]:
         "id": row.id,
         "name": row.name,
         "abilities": row.abilities,
-        "lastUsedAt": _iso6(row.last_used_at),
-        "expiresAt": _iso6(row.expires_at),
+        "lastUsedAt": iso6_or_none(row.last_used_at),
+        "expiresAt": iso6_or_none(row.expires_at),
         "createdAt": iso6(row.created_at),
         "isCurrent": row.id == current_id,
     }
-
-
-def _iso6(moment: datetime | None) -> str | None:
-    return None if moment is None else iso6(moment)
 
 
 routes = [

@@ -6,8 +6,8 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
-from edge.auth import compact
 from edge.errors import Denied, Unauthenticated
+from schemas import compact
 
 HEADER = "x-oa-runtime-signature"
 BODY_HASH_HEADER = "x-oa-runtime-body-sha256"

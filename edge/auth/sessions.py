@@ -14,8 +14,8 @@ from starlette.responses import Response
 
 from edge.auth.accounts import User
 from edge.auth.clock import Clock
-from edge.auth.compact import encode
 from schemas import sql_files
+from schemas.compact import encode
 
 if TYPE_CHECKING:
     from edge.auth.accounts import Connection

@@ -6,9 +6,8 @@ from typing import Any
 
 import msgspec
 
-from edge.auth import compact
 from edge.auth.sync_tokens import SyncTokenSettings
-from schemas import names
+from schemas import compact, names
 
 CLOCK_SKEW_S = 30
 

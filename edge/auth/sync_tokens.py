@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from edge.auth import compact
+from schemas import compact
 from schemas.names import SYNC_TOPICS, WORKER_SUMMARIES
 from schemas.times import iso_offset
 

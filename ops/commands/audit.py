@@ -59,7 +59,7 @@ async def _audited(settings: Settings, since: int | None, recent: int) -> "Repor
     from producers.relay.topics import partitions_of
     from schemas import names
 
-    ours = processor_settings(settings.values)
+    ours = processor_settings(settings)
     async with open_pool(settings.database.url, 2) as pool:
         try:
             prefix = ours.topic_prefix

@@ -4,6 +4,8 @@ from typing import Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
 import asyncpg
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from redis.asyncio import Redis
 
 from edge import app
@@ -18,10 +20,12 @@ from edge.auth.services import AuthSettings
 from edge.auth.sessions import LOOPBACK_HOSTS, SessionSettings
 from edge.auth.sign_in import LocalSignIn
 from edge.auth.sync_tokens import KhalaTokenSettings, SyncTokenSettings
+from edge.outlets import OutletSettings
 from edge.sync.settings import SyncSettings
 from edge.workers import WorkerSettings
 from ops.database import open_pool
 from ops.settings import Settings, Values
+from schemas import compact
 from schemas.tracing import Spans
 
 Tokens = TypeVar("Tokens", bound=SyncTokenSettings)
@@ -58,6 +62,11 @@ def edge_settings(settings: Settings) -> EdgeSettings:
         topic_prefix=values.text("OA_KAFKA_TOPIC_PREFIX"),
         sync=_sync(values, public_host=None if settings.local else _app_host(values)),
         workers=WorkerSettings(values.duration("OA_WORKER_HEARTBEAT_STALE_SECONDS")),
+        outlets=OutletSettings(
+            push_key=push_key(values.text("OA_VAPID_PRIVATE_KEY")),
+            answer_link_key=values.text("OA_ANSWER_LINK_KEY"),
+            private_addresses=settings.local,
+        ),
     )
 
 
@@ -68,6 +77,15 @@ def _admin_emails(settings: Settings) -> tuple[str, ...]:
 def _local_sign_in(settings: Settings) -> LocalSignIn | None:
     key = settings.values.text("OA_LOCAL_SIGN_IN_KEY")
     return LocalSignIn(settings.local_email, key) if settings.local and key else None
+
+
+def push_key(vapid_private_key: str) -> str:
+    """What browsers know us by when they are pushed to: the public key, 65 bytes in base64url; "" without a key."""
+    if not vapid_private_key:
+        return ""
+    scalar = int.from_bytes(compact.decode(vapid_private_key))
+    public = ec.derive_private_key(scalar, ec.SECP256R1()).public_key()
+    return compact.encode(public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
 
 
 def _app_host(values: Values) -> str:

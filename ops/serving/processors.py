@@ -9,6 +9,8 @@ from ops.database import open_pool
 from ops.exposure import expose
 from ops.settings import Settings, Values
 from processors.app import Processors, ProcessorSettings
+from processors.outlet_messages import Links
+from processors.outlets import OutletSettings
 from schemas.tracing import Spans
 
 
@@ -19,16 +21,29 @@ async def serve(settings: Settings, spans: Spans | None) -> None:
         await open_pool(database.url, database.pool_size) as pool,
         asyncio.TaskGroup() as tasks,
     ):
-        told = processor_settings(settings.values)
+        told = processor_settings(settings)
         processors = Processors(told, pool, lambda: datetime.now(UTC), spans=spans)
         tasks.create_task(expose(port, processors.health))
         tasks.create_task(processors.run())
 
 
-def processor_settings(values: Values) -> ProcessorSettings:
+def processor_settings(settings: Settings) -> ProcessorSettings:
+    values = settings.values
     return ProcessorSettings(
         brokers=values.required("OA_KAFKA_BOOTSTRAP"),
         group=values.text("OA_KAFKA_GROUP"),
         topic_prefix=values.text("OA_KAFKA_TOPIC_PREFIX"),
         executor=f"{socket.gethostname()}:{uuid.uuid4().hex}",
+        outlets=OutletSettings(
+            links=Links(values.text("APP_URL").rstrip("/"), values.text("OA_ANSWER_LINK_KEY")),
+            vapid_private_key=values.text("OA_VAPID_PRIVATE_KEY"),
+            vapid_subject=_vapid_subject(values),
+            private_addresses=settings.local,
+        ),
     )
+
+
+def _vapid_subject(values: Values) -> str:
+    """A push service has to be told whom to ask (RFC 8292)."""
+    sender = values.given("OA_SMTP_SENDER") or values.text("OA_LOCAL_EMAIL")
+    return values.given("OA_VAPID_SUBJECT") or f"mailto:{sender}"

@@ -18,6 +18,8 @@ MADE_ONCE: Final[Mapping[str, Callable[[], str]]] = {
     "OA_KHALA_TOKEN_SIGNING_KEY": _key,
     "OA_RUNTIME_SIGNING_KEY": _key,
     "OA_LOCAL_SIGN_IN_KEY": _key,
+    "OA_ANSWER_LINK_KEY": _key,
+    "OA_VAPID_PRIVATE_KEY": _key,
 }
 
 

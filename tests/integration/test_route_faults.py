@@ -30,7 +30,7 @@ from producers.eventlog.epochs import suspend
 from tests import services
 from tests.account_app import Unlimited
 from tests.nodes import SETTINGS, Caller, Node, node, sign_in, signed_token
-from tests.routes import NEW, ROUTES, SCHEMA, THREAD, Access, Expected, Fault
+from tests.routes import BROWSER, NEW, NEW_WEBHOOK, ROUTES, SCHEMA, THREAD, Access, Expected, Fault
 from tests.run_calls import RunCalls
 from tests.spend_calls import SpendCalls
 
@@ -49,7 +49,7 @@ NOBODYS: dict[str, dict[str, int]] = {
     "worker_id": {"unknown": 404, "somebody else's": 403},
     "run_id": {"unknown": 404, "somebody else's": 403},
     "authorization_id": {"unknown": 404, "somebody else's": 403},
-    "token_id": {"unknown": 404, "somebody else's": 404},
+    **{name: {"unknown": 404, "somebody else's": 404} for name in ("token_id", "webhook_id", "subscription_id")},
 }
 CODES = {
     **dict.fromkeys((400, 405, 406, 413), "invalid_request"),
@@ -282,6 +282,7 @@ async def cast_of(http: httpx.AsyncClient, somebody: Caller, other: Caller) -> C
         (await run.create()).raise_for_status()
         (await run.frame("f:known", "note")).raise_for_status()
         await held_by(SpendCalls(caller, f"auth-{caller.user_id}", "run_spend"))
+    (webhook, browser), (their_webhook, their_browser) = [await outlets_of(caller) for caller in (somebody, other)]
     expired = await _new_token(somebody, expires_at="2020-01-01T00:00:00Z")
     revoked = await _new_token(somebody)
     (await somebody.public("DELETE", f"/tokens/{revoked.partition('|')[0]}")).raise_for_status()
@@ -295,6 +296,8 @@ async def cast_of(http: httpx.AsyncClient, somebody: Caller, other: Caller) -> C
                 "{run_id}": f"run-{somebody.user_id}",
                 "{authorization_id}": f"auth-{somebody.user_id}",
                 "{token_id:int}": somebody.bearer.partition("|")[0],
+                "{webhook_id:int}": webhook,
+                "{subscription_id:int}": browser,
                 "{subject}": SCHEMA.subject,
                 "{version}": str(SCHEMA.version),
                 "{id}": str(SCHEMA.id),
@@ -305,7 +308,7 @@ async def cast_of(http: httpx.AsyncClient, somebody: Caller, other: Caller) -> C
                 "{worker_id}": "w:nobody",
                 "{run_id}": "run-nobody",
                 "{authorization_id}": "auth-nobody",
-                "{token_id:int}": "999999999",
+                **dict.fromkeys(("{token_id:int}", "{webhook_id:int}", "{subscription_id:int}"), "999999999"),
                 "{subject}": "nobodys-value",
                 "{id}": "999999999",
             },
@@ -317,6 +320,8 @@ async def cast_of(http: httpx.AsyncClient, somebody: Caller, other: Caller) -> C
                 "{run_id}": f"run-{other.user_id}",
                 "{authorization_id}": f"auth-{other.user_id}",
                 "{token_id:int}": other.bearer.partition("|")[0],
+                "{webhook_id:int}": their_webhook,
+                "{subscription_id:int}": their_browser,
             },
             "not a number": {"{token_id:int}": "seven"},
         },
@@ -339,6 +344,16 @@ async def held_by(spend: SpendCalls) -> None:
         (await spend.reserve(tool_call_id, 5)).raise_for_status()
     (await spend.settle("commit", "tc:committed")).raise_for_status()
     (await spend.settle("release", "tc:released")).raise_for_status()
+
+
+async def outlets_of(caller: Caller) -> tuple[str, str]:
+    """A webhook and a browser that push reaches."""
+    webhooks = (await caller.public("GET", "/webhooks")).json()["data"]
+    if not webhooks:
+        webhooks = [(await caller.public("POST", "/webhooks", json=NEW_WEBHOOK.body)).json()["data"]]
+    browser = {**BROWSER, "endpoint": f"https://push.lane.test/of-{caller.user_id}"}
+    allowed = (await caller.public("POST", "/push-subscriptions", json=browser)).json()["data"]
+    return str(webhooks[0]["id"]), str(allowed["id"])
 
 
 async def _new_token(caller: Caller, **fields: Any) -> str:
@@ -371,7 +386,8 @@ def wrong_about(row: Row, answer: httpx.Response) -> str | None:
 
 
 async def written(pool: "Pool[Any]") -> list[Any]:
-    tables = ("users", "personal_tokens", "sign_in_codes", "dev_mailbox", "commands", "events", "log_head", "streams")
+    tables = ["users", "personal_tokens", "outlets", "sign_in_codes", "dev_mailbox"]
+    tables += ["commands", "events", "log_head", "streams"]
     return [
         await pool.fetchval(f"select md5(string_agg(t::text, ' ' order by t::text)) from {table} t") for table in tables
     ]

@@ -22,6 +22,7 @@ BORDERS = {
     "edge/run_bodies.py": {"uuid.uuid4"},  # a run's id that a request leaves to us
     "edge/spend_bodies.py": {"uuid.uuid4"},  # an authorization's id that a request leaves to us
     "edge/worker_bodies.py": {"uuid.uuid4"},  # ids a request leaves to us, before it is a command
+    "processors/app.py": {"random.SystemRandom"},  # the chance that pauses of outlets are drawn from
     "processors/executor.py": {"time.perf_counter"},  # how long a pass takes
     "processors/audit/last.sql": {"now"},  # whose turn it is to audit: one clock for all processors
     "processors/quarantine.sql": {"clock_timestamp"},  # when an operator asked for another attempt

@@ -16,8 +16,8 @@ from oa_client.errors import BadAnswer, NotSignedIn
 from oa_client.runs import event_of
 from oa_client.sse import Frame
 
-from edge.auth import compact
 from edge.auth.request_token import HEADER, Context, RequestTokenSettings, verify
+from schemas import compact
 
 SECRET = "contract-demo-secret"
 NOW = 1_767_225_600

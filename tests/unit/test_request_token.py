@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.auth import compact
 from edge.auth.request_token import Claims, Context, RequestTokenSettings, sign, verify
 from edge.errors import Denied, Unauthenticated
+from schemas import compact
 
 KEY = "contract-demo-secret"
 SETTINGS = RequestTokenSettings(KEY)

@@ -11,6 +11,7 @@ from edge.auth.request_token import RequestTokenSettings
 from edge.auth.services import AuthSettings
 from edge.auth.sign_in import LocalSignIn
 from edge.auth.sync_tokens import KhalaTokenSettings, SyncTokenSettings
+from edge.outlets import OutletSettings
 from ops import settings
 from ops.serving.edge import edge_settings, smtp_settings
 from ops.serving.processors import processor_settings
@@ -73,7 +74,8 @@ def test_the_edges_defaults_are_those_it_declares(tmp_path: Path) -> None:
     auth = AuthSettings(
         SyncTokenSettings(issuer), KhalaTokenSettings(issuer), RequestTokenSettings(""), told.auth.session
     )
-    assert told == EdgeSettings(auth=auth, dev_pages=True, admin_emails=("you@example.test",))
+    outlets = OutletSettings(private_addresses=True)
+    assert told == EdgeSettings(auth=auth, dev_pages=True, outlets=outlets, admin_emails=("you@example.test",))
 
 
 def test_only_the_local_profile_has_a_link_that_signs_in(tmp_path: Path) -> None:
@@ -97,8 +99,8 @@ def test_the_relays_defaults_are_those_it_declares(tmp_path: Path) -> None:
 
 
 def test_processors_read_the_relays_topics(tmp_path: Path) -> None:
-    values = read(tmp_path, OA_DATABASE_URL="x", OA_KAFKA_BOOTSTRAP="k:1", OA_KAFKA_TOPIC_PREFIX="blue.").values
-    assert processor_settings(values).topic_prefix == relay_settings(values).topic_prefix == "blue."
+    told = read(tmp_path, OA_DATABASE_URL="x", OA_KAFKA_BOOTSTRAP="k:1", OA_KAFKA_TOPIC_PREFIX="blue.")
+    assert processor_settings(told).topic_prefix == relay_settings(told.values).topic_prefix == "blue."
 
 
 def test_token_settings_follow_the_contracts_names(tmp_path: Path) -> None:

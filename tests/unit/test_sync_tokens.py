@@ -7,7 +7,6 @@ from typing import Any
 import jwt
 import pytest
 
-from edge.auth import compact
 from edge.auth.sync_claims import InvalidToken, Profile, verify
 from edge.auth.sync_tokens import (
     InvalidScope,
@@ -18,6 +17,7 @@ from edge.auth.sync_tokens import (
     mint,
     normalised,
 )
+from schemas import compact
 
 NOW = 1_772_000_000
 AT = datetime.fromtimestamp(NOW, UTC)
