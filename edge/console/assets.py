@@ -17,7 +17,12 @@ FOLDER: Final = Path(__file__).parent / "static"
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 FOR_NOW: Final = "no-cache"
 """What an address of another release is answered with: while releases change, a page may come from the other one."""
-_TYPES: Final = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".toml": "text/plain"}
+_TYPES: Final = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".webmanifest": "application/manifest+json",
+    ".toml": "text/plain",
+}
 _MIN_GZIP_BYTES: Final = 500
 
 

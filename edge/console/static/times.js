@@ -19,8 +19,7 @@ export function ago(iso, now = Date.now()) {
   const unit = UNITS.find(([below]) => Math.abs(seconds) < below);
   if (!unit) return DAY.format(new Date(iso));
   if (Math.abs(seconds) < 3) return "now";
-  const amount = `${Math.floor(Math.abs(seconds) / unit[1])} ${unit[2]}`;
-  return seconds < 0 ? `in ${amount}` : `${amount} ago`;
+  return seconds < 0 ? `in ${Math.round(-seconds / unit[1])} ${unit[2]}` : `${Math.floor(seconds / unit[1])} ${unit[2]} ago`;
 }
 
 /** "14:03:22". */
