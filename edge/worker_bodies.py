@@ -41,6 +41,7 @@ class ListQuery(Fields):
     status: Nullable[Literal["starting", "running", "stopping", "stopped", "failed"]] = None
     workspace_ref: Nullable[Ref] = None
     limit: Annotated[Integer, Field(ge=1, le=200)] = DEFAULT_LIMIT
+    before: Nullable[Annotated[Line, Field(max_length=160)]] = None
 
 
 class EventFields(Fields):

@@ -159,12 +159,16 @@ class Workers:
         return self._document(await self.existing(call))
 
     async def list(
-        self, owner: str, *, status: str | None, workspace_ref: str | None, limit: int
+        self, owner: str, *, status: str | None, workspace_ref: str | None, limit: int, before: str | None
     ) -> list[dict[str, Any]]:
-        """The owner's workers, last changed first, each with how far its summary is (runtime §2.13)."""
+        """The owner's workers, last changed first, each with how far its summary is (runtime §2.13).
+
+        The next page are those `before` the last worker of this one; who changes meanwhile is on neither, but newer.
+        """
         where = {"status": status, "workspace_ref": workspace_ref}
         given = {field: value for field, value in where.items() if value is not None}
-        found = await self._streams.newest(DECIDER, owner, given, limit)
+        after = None if before is None else worker_stream(owner, before)
+        found = await self._streams.newest(DECIDER, owner, given, limit, after)
         projections = await self._projections(owner, [snapshot.state.worker_id for snapshot in found])
         return [listed(self._document(snapshot), projections.get(snapshot.state.worker_id)) for snapshot in found]
 

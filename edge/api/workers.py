@@ -32,8 +32,7 @@ async def list_workers(request: Request) -> Response:
     caller = await require_caller(request)
     query = query_of(request, ListQuery)
     workers = service(request, Workers)
-    found = await workers.list(caller.owner, status=query.status, workspace_ref=query.workspace_ref, limit=query.limit)
-    return data(found)
+    return data(await workers.list(caller.owner, **query.model_dump()))
 
 
 async def create(request: Request) -> Response:

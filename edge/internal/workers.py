@@ -29,8 +29,7 @@ async def list_workers(request: Request) -> Response:
     owner = (await signed(request)).worker_principal().owner
     query = query_of(request, ListQuery)
     workers = service(request, Workers)
-    found = await workers.list(owner, status=query.status, workspace_ref=query.workspace_ref, limit=query.limit)
-    return data(found)
+    return data(await workers.list(owner, **query.model_dump()))
 
 
 async def create(request: Request) -> Response:

@@ -34,10 +34,11 @@ class StreamReader:
         return {row["stream"]: _snapshot(decider, row) for row in rows}
 
     async def newest(
-        self, decider: Decider[S, Any], owner: str, where: Mapping[str, str], limit: int
+        self, decider: Decider[S, Any], owner: str, where: Mapping[str, str], limit: int, before: str | None = None
     ) -> list[Snapshot[S]]:
-        """An owner's streams, last changed first; `where` names fields of the state that must be equal."""
-        rows = await self._pool.fetch(_SQL["newest"], decider.kind, owner, list(where), list(where.values()), limit)
+        """An owner's streams, last changed first, those after `before`; `where` names fields that must be equal."""
+        fields, values = list(where), list(where.values())
+        rows = await self._pool.fetch(_SQL["newest"], decider.kind, owner, fields, values, limit, before)
         return [_snapshot(decider, row) for row in rows]
 
     async def oldest_seq(self, stream: str) -> int:

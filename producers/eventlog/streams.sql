@@ -11,6 +11,7 @@ select stream, seq, state from streams where stream = any($1::text[])
 select stream, seq, state from streams
  where kind = $1 and owner = $2 and not exists (
     select 1 from unnest($3::text[], $4::text[]) as w(field, value) where state ->> w.field is distinct from w.value)
+   and ($6::text is null or (updated_at, stream) < (select updated_at, stream from streams where stream = $6))
  order by updated_at desc, stream desc limit $5
 
 -- name: worker_elsewhere

@@ -112,6 +112,22 @@ async def test_the_list_is_ordered_by_last_change(here: Node) -> None:
     assert len((await here.bob.signed("GET", f"{SIGNED}?limit=2")).json()["data"]) == 2
 
 
+async def test_the_list_is_read_page_by_page_and_who_moves_is_not_lost(here: Node) -> None:
+    """Edge §2.6: the page before a worker; one that is changed meanwhile is at the front."""
+    for name in "abcde":
+        await created(here.bob, f"pages:{name}")
+
+    async def page(**query: str) -> list[str]:
+        found = (await here.bob.public("GET", WORKERS, params={"limit": "2", **query})).json()["data"]
+        return [worker["worker_id"] for worker in found]
+
+    assert (await page(), await page(before="pages:d")) == (["pages:e", "pages:d"], ["pages:c", "pages:b"])
+    await appended(here.bob, "pages:b", {})
+    assert (await page(before="pages:c"))[0] == "pages:a"
+    assert await page(before="pages:b") == ["pages:e", "pages:d"]
+    assert await page(before="pages:nobody") == []
+
+
 async def test_ids_are_unique_per_owner(here: Node, worker_id: str) -> None:
     """DEC-44: somebody else's id is forbidden, nobody's is not found, creating it makes one's own."""
     path = f"{WORKERS}/{worker_id}"
