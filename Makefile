@@ -5,6 +5,7 @@ BIN := .venv/bin
 CODEX := ops/codex/node_modules/.package-lock.json
 CODEX_NEWEST := ops/codex/newest/node_modules/.package-lock.json
 BUF := ops/buf/node_modules/.package-lock.json
+AXE := tests/browser/axe/node_modules/.package-lock.json
 CHECKED := schemas producers readmodels processors edge ops tests
 
 .PHONY: all up down demo test test-faults test-nightly check-fresh lint mutate mutate-invariants format generate release-contracts \
@@ -47,7 +48,7 @@ codex-newest:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(CODEX_NEWEST); \
 	else echo "no npm, so no test plays with the newest Codex"; fi
 
-$(CODEX) $(CODEX_NEWEST) $(BUF): %/node_modules/.package-lock.json: %/package.json %/package-lock.json
+$(CODEX) $(CODEX_NEWEST) $(BUF) $(AXE): %/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	cd $* && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
@@ -55,9 +56,10 @@ $(CODEX) $(CODEX_NEWEST) $(BUF): %/node_modules/.package-lock.json: %/package.js
 buf:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(BUF); fi
 
-# what the tests of the console look through
+# what the tests of the console look through, and with
 chromium: all
 	@$(BIN)/python -m tests.browser.chromium
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(AXE); fi
 
 # `make up` and a smoke test as root and not, with Java and without, each where nothing was ever installed
 check-fresh:
@@ -111,4 +113,4 @@ lock:
 	    || exit 1; done
 
 clean:
-	rm -rf .venv build mutants *.egg-info edge/client/*.egg-info ops/codex/node_modules ops/codex/newest/node_modules ops/buf/node_modules .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build mutants *.egg-info edge/client/*.egg-info ops/codex/node_modules ops/codex/newest/node_modules ops/buf/node_modules tests/browser/axe/node_modules .mypy_cache .ruff_cache .hypothesis

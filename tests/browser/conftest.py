@@ -13,6 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.browser.chromium import Chromium, chromium
+from tests.browser.content import Content, seeded
 from tests.browser.people import Person, sign_in
 from tests.browser.visits import Tolerate, Visits
 from tests.debian import Missing
@@ -90,6 +91,13 @@ async def ada_page(visits: Visits, ada: Person) -> Page:
 @pytest_asyncio.fixture(loop_scope="session")
 async def bob_page(visits: Visits, bob: Person) -> Page:
     return await visits.page(bob)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def content(stack: Operator, ada: Person, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Content]:
+    """Something of each kind that ada has, and a daemon that waits for her answer."""
+    async with seeded(stack, ada, tmp_path_factory.mktemp("content")) as content:
+        yield content
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -2,6 +2,7 @@
 
 from playwright.async_api import Page
 
+from tests.browser.audit import Walk, overflow, violations
 from tests.browser.people import Person
 from tests.browser.visits import Tolerate, Visits
 from tests.e2e.worker_desk import Desk
@@ -60,3 +61,20 @@ async def test_a_desk_here_has_a_real_codex(desk: Desk, ada_page: Page, tolerate
     await ada_page.goto(ANYWHERE)
     answer = await ada_page.evaluate(f"() => fetch('/api/runtime/codex/workers/{desk.worker_id}').then(a => a.json())")
     assert answer["data"]["latest_seq"] == desk.events[-1].seq
+
+
+async def test_an_audit_finds_what_is_wrong_too_wide_out_of_reach_or_not_seen(
+    visitor: Page, tolerate: Tolerate
+) -> None:
+    tolerate("favicon")
+    await visitor.goto(ANYWHERE)
+    await visitor.set_content("""
+        <div style="width: 3000px"><img src="data:,"></div>
+        <button style="outline: none">one</button>
+        <button onfocus="this.blur()">two</button>
+    """)
+    walk = Walk(visitor)
+    assert any(text.startswith("image-alt") for text in await violations(visitor))
+    assert (await overflow(visitor))[0] == "the page"
+    assert await walk.unreached() == ["button two (1)"]
+    assert walk.unseen == ["button one (0)"]

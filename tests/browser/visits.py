@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, WebError, WebSocket
@@ -12,7 +12,7 @@ from tests.browser.people import Person
 
 Theme = Literal["light", "dark"]
 Width = Literal[360, 768, 1280, 1440]
-_HEIGHTS = {360: 740, 768: 1024, 1280: 800, 1440: 900}
+HEIGHTS: Final[dict[Width, int]] = {360: 740, 768: 1024, 1280: 800, 1440: 900}
 _WITHIN_MS = 20_000
 _LOCAL_SCHEMES = ("data", "blob", "about", "chrome-error")
 
@@ -93,7 +93,7 @@ class Visits:
     async def _context(self, width: Width, theme: Theme, options: dict[str, Any]) -> BrowserContext:
         context = await self._browser.new_context(
             base_url=self._url,
-            viewport={"width": width, "height": _HEIGHTS[width]},
+            viewport={"width": width, "height": HEIGHTS[width]},
             color_scheme=theme,
             has_touch=width < 768,
             **options,
