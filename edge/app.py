@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from edge import health, openapi, registry
+from edge.answers import AnswerLinks
 from edge.api import local_sign_in, mailbox, me, push_subscriptions, sessions, sign_in, sync_tokens, tokens, webhooks
 from edge.api import runs as public_runs
 from edge.api import spend as public_spend
@@ -27,8 +28,8 @@ from edge.auth.revocation import revoked_owners
 from edge.auth.services import AuthSettings, Sweeper, auth_services
 from edge.auth.sign_in import LocalSignIn
 from edge.auth.sync_claims import Profile, verify
+from edge.console import answers, manifest, pages
 from edge.console import assets as console_assets
-from edge.console import manifest, pages
 from edge.console.assets import Assets
 from edge.console.rendering import Console
 from edge.event_stream import EventStreams
@@ -78,7 +79,7 @@ _ROUTED = (
     *(signed_workers, signed_runs, public_workers, signed_spend, deliveries),
     *(public_runs, public_spend),
     *(health, sign_in, tokens, sessions, me, sync_tokens, signed_health, registry, openapi),
-    *(webhooks, push_subscriptions, pages, console_assets, manifest),
+    *(webhooks, push_subscriptions, answers, pages, console_assets, manifest),
 )
 """Busy ones first: a request is compared with one route after the other."""
 _JOURNAL_TOPICS = [topic for topic in names.SYNC_TOPICS if topic != names.WORKER_EVENTS]
@@ -163,19 +164,22 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     entropy = random.SystemRandom()
     parts = auth_services(pool, settings.auth, outside.mailer, outside.counter, clock, entropy)
     spend = Spend(log, streams, reader, Rulebook(pool), clock)
+    workers = Workers(
+        *(log, streams, functools.partial(projections, pool)), Answers(reader, tail, clock), settings.workers, clock
+    )
     routes = _routes(settings, live)
     assets, admins = Assets.read(), Admins(settings.admin_emails)
     services = Services(
         *parts,
-        Workers(
-            *(log, streams, functools.partial(projections, pool)), Answers(reader, tail, clock), settings.workers, clock
-        ),
+        workers,
         log,
         Runs(log, streams),
         RunHistory(pool, reader),
         spend,
         SpendHistory(pool, streams, spend, clock),
         Outlets(pool, log, settings.outlets, clock, entropy),
+        AnswerLinks(settings.outlets.answer_link_key, pool, workers, clock),
+        answers.Attempts(entropy),
         EventStreams(reader, tail, streams),
         Positions(topics),
         EdgeHealth(log, reader, tail, journal_reader, journal_tail),

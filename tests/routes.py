@@ -189,6 +189,7 @@ DELIVERY = Expected(
 )
 
 
+NOBODYS_LINK = Expected(Access.ANYBODY, 404, without_postgres=404)
 WEBHOOK_PATH = "/api/webhooks/{webhook_id:int}"
 NEW_WEBHOOK = Expected(
     Access.USER,
@@ -611,6 +612,10 @@ ROUTES: Final = {
     "DELETE /api/sessions": Expected(Access.USER, 200),
     "POST /api/sync/token": SYNC_TOKEN,
     "POST /api/khala/token": KHALA_TOKEN,
+    "GET /answer/{token}": NOBODYS_LINK,
+    "POST /answer/{token}": NOBODYS_LINK._replace(
+        body={"attempt": "a"}, faults=(refused({"attempt": LONG}, "attempt"),)
+    ),
     "GET /api/webhooks": Expected(Access.USER, 200),
     "POST /api/webhooks": NEW_WEBHOOK,
     f"DELETE {WEBHOOK_PATH}": Expected(Access.USER, 200),
