@@ -9,7 +9,7 @@ AXE := tests/browser/axe/node_modules/.package-lock.json
 CHECKED := schemas producers readmodels processors edge ops tests
 
 .PHONY: all up down demo test test-faults test-nightly check-fresh lint mutate mutate-invariants format generate release-contracts \
-  lock codex codex-newest buf chromium clean
+  lock codex codex-newest buf chromium screenshots clean
 .DEFAULT_GOAL := all
 
 all: $(BIN)/oa
@@ -60,6 +60,10 @@ buf:
 chromium: all
 	@$(BIN)/python -m tests.browser.chromium
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(AXE); fi
+
+# every page of the console at three widths in both themes, into build/screenshots
+screenshots: all codex chromium
+	$(BIN)/python -m tests.browser.screenshots
 
 # `make up` and a smoke test as root and not, with Java and without, each where nothing was ever installed
 check-fresh:

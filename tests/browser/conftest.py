@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
-from tests.browser.chromium import Chromium, chromium
+from tests.browser.chromium import Chromium, chromium, launched
 from tests.browser.content import Content, seeded
 from tests.browser.people import Person, sign_in
 from tests.browser.visits import Tolerate, Visits
@@ -54,12 +54,8 @@ def installed() -> Chromium:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(installed: Chromium) -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=installed.program, env=dict(installed.environment), args=["--no-sandbox"]
-        )
+    async with launched(installed) as browser:
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -28,7 +28,7 @@ async def sign_in(url: str, email: str) -> Person:
         [mail, *_] = decoded(await http.get("/dev/mailbox", params={"to": email}, headers={"accept": _JSON}))["data"]
         signed_in = decoded(await http.post("/api/auth/verify", json={"code": mail["code"]}))
         headers = {"x-xsrf-token": http.cookies[CSRF_COOKIE]}
-        made = decoded(await http.post("/api/tokens", json={"name": "browser lane"}, headers=headers))
+        made = decoded(await http.post("/api/tokens", json={"name": "laptop"}, headers=headers))
         return Person(email, signed_in["userId"], made["data"]["token"], dict(http.cookies))
 
 
