@@ -1,8 +1,9 @@
 """Records of a topic on their way from Faust to whoever takes them, several sometimes; knows nothing about them."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import faust
 
@@ -20,7 +21,7 @@ class Arrival:
     That is only a courtesy: offsets prove nothing (DESIGN §5).
     """
 
-    def __init__(self, topic: str, record: Record, takers: int, acknowledge: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(self, topic: str, record: Record, takers: int, acknowledge: Callable[[], bool]) -> None:
         self.record = record
         self._topic = topic
         self._takers = takers
@@ -31,10 +32,10 @@ class Arrival:
         """What the record carries, read once for all takers; None when it cannot be read: the log fills it in."""
         return delivery(self._topic, self.record)
 
-    async def done(self) -> None:
+    def done(self) -> None:
         self._takers -= 1
         if not self._takers:
-            await self._acknowledge()
+            self._acknowledge()
 
 
 Take = Callable[[Sequence[Arrival]], Awaitable[None]]
@@ -46,15 +47,22 @@ def follow(app: faust.App, topic: str, inboxes: Sequence[Inbox[Arrival]]) -> Non
 
     async def hand_out(stream: "faust.StreamT[bytes]") -> None:
         arriving = stream.noack()
-        async for event in arriving.events():
-            message = event.message
-            record = Record(message.partition, message.value, message.headers)
-            arrival = Arrival(topic, record, len(inboxes), partial(arriving.ack, event))
-            for inbox in inboxes:
-                await inbox.put(arrival)
+        async for first in arriving.events():
+            for event in chain((first,), _waiting(arriving.channel.queue)):
+                message = event.message
+                record = Record(message.partition, message.value, message.headers)
+                arrival = Arrival(topic, record, len(inboxes), event.ack)
+                for inbox in inboxes:
+                    await inbox.put(arrival)
 
     channel = app.topic(topic, key_type=bytes, value_type=bytes, value_serializer="raw", key_serializer="raw")
     app.agent(channel, name=topic)(hand_out)
+
+
+def _waiting(queue: Any) -> Iterator[Any]:
+    """What is there already: the stream itself gives one event a turn of the loop."""
+    while not queue.empty():
+        yield queue.get_nowait()
 
 
 async def take_arrivals(inbox: Inbox[Arrival], take: Take) -> None:
@@ -63,7 +71,7 @@ async def take_arrivals(inbox: Inbox[Arrival], take: Take) -> None:
         arrivals = await inbox.take()
         await take(arrivals)
         for arrival in arrivals:
-            await arrival.done()
+            arrival.done()
 
 
 def batch(arrivals: Sequence[Arrival]) -> "Batch":

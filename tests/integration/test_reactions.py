@@ -141,7 +141,7 @@ def arrival(event: Recorded, partition: int, previous: int, value: bytes | None 
     return Arrival(TOPIC, Record(partition, avro.encode(event) if value is None else value, headers), 1, acknowledged)
 
 
-async def acknowledged() -> bool:
+def acknowledged() -> bool:
     return True
 
 
