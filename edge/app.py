@@ -31,6 +31,7 @@ from edge.auth.sync_claims import Profile, verify
 from edge.console import answers, manifest, pages
 from edge.console import assets as console_assets
 from edge.console.assets import Assets
+from edge.console.failures import with_pages
 from edge.console.rendering import Console
 from edge.event_stream import EventStreams
 from edge.health import EdgeHealth
@@ -196,7 +197,7 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
         middleware=middleware(
             settings.trusted_proxies, lambda: settings.maintenance or bool(standing.suspended), outside.spans
         ),
-        exception_handlers=EXCEPTION_HANDLERS,
+        exception_handlers={kind: with_pages(handler) for kind, handler in EXCEPTION_HANDLERS.items()},
     )
     app.router.redirect_slashes = False
     app.state.services = services

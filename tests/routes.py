@@ -639,6 +639,7 @@ ROUTES: Final = {
     **registry_routes("/registry"),
     "GET /static/{digest}/{name:path}": Expected(Access.ANYBODY, 200, without_postgres=200),
     "GET /manifest.webmanifest": Expected(Access.ANYBODY, 200, without_postgres=200),
+    "GET /favicon.ico": Expected(Access.ANYBODY, 200, without_postgres=200),
     "GET /login": PAGE._replace(good=200, without_postgres=200),
     "GET /": PAGE,
     "GET /tokens": PAGE,

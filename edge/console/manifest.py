@@ -1,4 +1,4 @@
-"""What a browser needs to know to install the console as an app."""
+"""What a browser asks for beside the pages: how to install the console as an app, and an icon for what names none."""
 
 from typing import Any, Final
 
@@ -42,4 +42,8 @@ def _manifest(assets: Assets) -> dict[str, Any]:
     }
 
 
-routes = [endpoints("/manifest.webmanifest", GET=manifest)]
+async def icon(request: Request) -> Response:
+    return service(request, Assets).answer(request, "icon-180.png", FOR_NOW)
+
+
+routes = [endpoints("/manifest.webmanifest", GET=manifest), endpoints("/favicon.ico", GET=icon)]

@@ -68,13 +68,13 @@ class Console:
         )
         self._templates.globals |= {"asset": assets.address, "assets": assets, "dev_pages": dev_pages}
 
-    def render(self, request: Request, page: Page, user: User | None, **told: Any) -> HTMLResponse:
+    def render(self, request: Request, page: Page, user: User | None, status: int = 200, **told: Any) -> HTMLResponse:
         """`told` is for the page's own template."""
         theme = request.cookies.get(THEME_COOKIE)
         html = self._templates.get_template(f"{page.name}.html").render(
             page=page, user=user, nav=self._nav(user), theme=theme if theme in THEMES else None, **told
         )
-        return HTMLResponse(html, headers=_HEADERS | {"content-security-policy": _policy(request)})
+        return HTMLResponse(html, status, headers=_HEADERS | {"content-security-policy": _policy(request)})
 
     def _nav(self, user: User | None) -> list[Page]:
         """What this user may go to."""

@@ -14,6 +14,7 @@ from edge.app import EdgeSettings, Outside, build
 from edge.auth.clock import system_clock
 from edge.auth.mail.mailbox import Mailbox
 from edge.console.pages import PAGES
+from ops.database import open_pool
 from tests.account_app import Unlimited
 from tests.nodes import SETTINGS, Node, node
 
@@ -296,3 +297,32 @@ async def served(settings: EdgeSettings, pool: "asyncpg.Pool[Any]") -> AsyncIter
     async with httpx.AsyncClient(transport=httpx.ASGITransport(edge.app), base_url="http://edge.test") as http:
         yield http
     await edge.close()
+
+
+# --- what cannot be shown ---------------------------------------------------------------------------------------------
+
+NAVIGATION = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+async def test_a_page_that_is_not_there_or_not_for_one_is_told_as_a_page(browser: Browser) -> None:
+    await sign_in(browser, "lost@lane.test")
+    wrong = {"/nothing": 404, "/tokens/nothing": 404, "/dev/sign-in?key=x": 403} | dict.fromkeys(FOR_ADMINS, 403)
+    for path, status in wrong.items():
+        shown = await browser.get(path, headers=NAVIGATION)
+        assert (shown.status_code, shown.headers["content-type"]) == (status, "text/html; charset=utf-8"), path
+        assert "default-src 'none'" in shown.headers["content-security-policy"]
+        told = await browser.get(path)
+        assert (told.status_code, told.headers["content-type"]) == (status, "application/json"), path
+
+
+async def test_the_api_answers_browsers_with_json_too(browser: Browser) -> None:
+    """Edge D1."""
+    for path in ("/api/me", "/api/nothing", "/internal/v1/health", "/registry/subjects/x/versions", "/static/x/y"):
+        assert (await browser.get(path, headers=NAVIGATION)).headers["content-type"].startswith("application/"), path
+
+
+async def test_without_a_database_a_page_says_so(database: str) -> None:
+    async with open_pool(database) as pool, served(SETTINGS, pool) as http:
+        await pool.close()
+        answer = await http.get("/tokens", headers=NAVIGATION | {"cookie": "oa_session=x"})
+    assert (answer.status_code, "Try again" in answer.text) == (503, True)
