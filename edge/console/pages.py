@@ -17,6 +17,10 @@ from edge.requests import Endpoint, endpoints, service
 
 PAGES: Final = (
     Page("/", "workers", "Workers", icon="workers"),
+    Page("/runs", "runs", "Runs", icon="runs"),
+    Page("/runs/{name}", "run", "Run", within="/runs"),
+    Page("/budgets", "budgets", "Budgets", icon="budgets"),
+    Page("/budgets/{name}", "budget", "Budget", within="/budgets"),
     Page("/tokens", "personal_tokens", "Tokens", icon="key"),
 )
 """Those for users, in the order of the navigation."""

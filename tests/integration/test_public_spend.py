@@ -162,7 +162,7 @@ async def test_what_a_client_wrote_into_a_run_is_no_denial(here: Node, pool: "Po
 async def test_nobody_sees_somebody_elses(here: Node) -> None:
     """As for workers: 403; there is no such budget: 404."""
     spend = await budget(here.ada)
-    for suffix in ("", "/holds", "/denials"):
+    for suffix in ("", "/holds", "/holds?state=settled", "/denials"):
         answer = await here.bob.public("GET", f"{SPEND}/{spend.authorization_id}{suffix}")
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
         assert (await here.bob.public("GET", f"{SPEND}/nobodys{suffix}")).status_code == 404
