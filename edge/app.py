@@ -16,7 +16,18 @@ from starlette.routing import BaseRoute
 
 from edge import health, openapi, registry
 from edge.answers import AnswerLinks
-from edge.api import local_sign_in, mailbox, me, push_subscriptions, sessions, sign_in, sync_tokens, tokens, webhooks
+from edge.api import (
+    local_sign_in,
+    mailbox,
+    me,
+    push_subscriptions,
+    sessions,
+    sign_in,
+    sync_tokens,
+    system,
+    tokens,
+    webhooks,
+)
 from edge.api import runs as public_runs
 from edge.api import spend as public_spend
 from edge.api import workers as public_workers
@@ -43,6 +54,7 @@ from edge.internal import workers as signed_workers
 from edge.internal.health import Release
 from edge.middleware import middleware
 from edge.openapi import SignedApi
+from edge.operations import Operations
 from edge.outlets import Outlets, OutletSettings
 from edge.registry import PublishedSchemas
 from edge.requests import Services
@@ -57,6 +69,7 @@ from edge.sync.topics import Positions, TopicSource
 from edge.sync.websocket import UVICORN
 from edge.worker_answers import Answers
 from edge.workers import Workers, WorkerSettings
+from producers import presence
 from producers.eventlog import epochs
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
@@ -65,6 +78,7 @@ from producers.eventlog.standing import Standing
 from producers.eventlog.streams import StreamReader
 from producers.eventlog.tail import LogTail
 from producers.eventlog.wakeups import Wakeups
+from producers.presence import Process
 from producers.rulebook import Rulebook
 from readmodels.journal import JournalReader
 from readmodels.journal_tail import JournalTail
@@ -75,6 +89,7 @@ from schemas.registry import published
 from schemas.tracing import Spans
 
 _RETRY_S = 0.5
+_FOR_OPERATORS = ("/system", "/api/system", "/static/")
 _LOGGER = structlog.get_logger()
 _ROUTED = (
     *(signed_workers, signed_runs, public_workers, signed_spend, deliveries),
@@ -107,13 +122,15 @@ class EdgeSettings:
 
 @dataclass(frozen=True)
 class Outside:
-    """What the edge reaches beyond itself."""
+    """What the edge reaches beyond itself; a `process` tells that it runs."""
 
     pool: asyncpg.Pool
     mailer: Mailer
     counter: Counter
     clock: Clock = system_clock
     spans: Spans | None = None
+    operations: Operations | None = None
+    process: Process | None = None
 
 
 class Edge:
@@ -168,7 +185,8 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     workers = Workers(
         *(log, streams, functools.partial(projections, pool)), Answers(reader, tail, clock), settings.workers, clock
     )
-    routes = _routes(settings, live)
+    routes = _routes(settings, live, with_system=outside.operations is not None)
+    edge_health = EdgeHealth(log, reader, tail, journal_reader, journal_tail)
     assets, admins = Assets.read(), Admins(settings.admin_emails)
     services = Services(
         *parts,
@@ -183,19 +201,20 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
         answers.Attempts(entropy),
         EventStreams(reader, tail, streams),
         Positions(topics),
-        EdgeHealth(log, reader, tail, journal_reader, journal_tail),
+        edge_health,
         Release(settings.release),
         PublishedSchemas(published(settings.topic_prefix)),
         SignedApi(routes, settings.release),
         assets,
         admins,
+        *([outside.operations] if outside.operations else []),
         Console(assets, admins, pages.PAGES, dev_pages=settings.dev_pages),
         *([settings.local_sign_in] if settings.local_sign_in else []),
     )
     app = Starlette(
         routes=routes,
         middleware=middleware(
-            settings.trusted_proxies, lambda: settings.maintenance or bool(standing.suspended), outside.spans
+            settings.trusted_proxies, functools.partial(_is_closed, settings, standing), outside.spans
         ),
         exception_handlers={kind: with_pages(handler) for kind, handler in EXCEPTION_HANDLERS.items()},
     )
@@ -203,6 +222,8 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     app.state.services = services
     retention = CommandRetention(pool, clock)
     runs = [standing.run, wakeups.run, tail.run, journal_tail.run, live.run, services.get(Sweeper).run, retention.run]
+    if outside.process:
+        runs.append(functools.partial(presence.tell, pool, outside.process, edge_health.state))
     return Edge(app, live, tail, log, runs)
 
 
@@ -251,14 +272,19 @@ async def serve(settings: EdgeSettings, outside: Outside) -> None:
         await edge.close()
 
 
+def _is_closed(settings: EdgeSettings, standing: Standing, path: str) -> bool:
+    """While the log is suspended operators can see why (ADR 11)."""
+    return settings.maintenance or (bool(standing.suspended) and not path.startswith(_FOR_OPERATORS))
+
+
 def _end_followers(tail: LogTail, live: LiveSync) -> None:
     tail.end_followers()
     live.close()
 
 
-def _routes(settings: EdgeSettings, live: LiveSync) -> list[BaseRoute]:
+def _routes(settings: EdgeSettings, live: LiveSync, *, with_system: bool) -> list[BaseRoute]:
     local = [*([mailbox] if settings.dev_pages else []), *([local_sign_in] if settings.local_sign_in else [])]
-    modules = [*_ROUTED, *local]
+    modules = [*_ROUTED, *([system] if with_system else []), *local]
     return [*(route for module in modules for route in module.routes), *live.routes]
 
 

@@ -9,11 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from edge.operations import Tails
 from edge.requests import endpoints, service
 from edge.responses import DATABASE_ERRORS, Json
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
 from producers.eventlog.tail import LogTail
+from producers.presence import State
 from readmodels.journal import JournalReader
 from readmodels.journal_tail import JournalTail
 
@@ -57,23 +59,26 @@ class EdgeHealth:
         self._log_stands, self._tail_stands, self._journal_stands = (Standstill(monotonic) for _ in range(3))
 
     async def readiness(self) -> dict[str, object]:
+        state = await self.state()
+        return {**state._asdict(), "reason": state.reason or None}
+
+    async def state(self) -> State:
         try:
             async with asyncio.timeout(_ANSWER_WITHIN_S):
                 head, watermarks = await self._reader.head(), await self._journal_reader.watermarks()
         except (TimeoutError, *DATABASE_ERRORS) as error:
-            return {"ready": False, "reason": f"the log does not answer: {error!r}"}
+            return State(False, 0, 0.0, f"the log does not answer: {error!r}")
         if head.suspended:
-            return {"ready": False, "reason": head.suspended}
+            return State(False, 0, 0.0, head.suspended)
         behind = max(head.position - self._tail.position, 0)
         tail_s = self._tail_stands.seconds(self._tail.position, is_behind=behind > 0)
         standing = {"the tail": tail_s, "the log": self._log_s(), "the journal's tail": self._journal_s(watermarks)}
         reasons = [f"{part} has stood still for {s:.0f} s" for part, s in standing.items() if s > STUCK_AFTER_S]
-        return {
-            "ready": not reasons,
-            "reason": ", ".join(reasons) or None,
-            "lag_positions": behind,
-            "lag_seconds": round(tail_s, 3),
-        }
+        return State(not reasons, behind, round(tail_s, 3), ", ".join(reasons))
+
+    def tails(self) -> Tails:
+        topics = self._journal_tail.topics
+        return Tails(self._tail.position, {topic: self._journal_tail.position(topic) for topic in topics})
 
     def _log_s(self) -> float:
         """Something holds up its commits, though it can be read."""

@@ -25,16 +25,16 @@ _MEASURED = {
     number: (metrics.REQUESTS.labels(f"{number}xx"), metrics.REQUEST_MS.labels(f"{number}xx")) for number in range(1, 6)
 }
 
+Closed = Callable[[str], bool]
+
 logger = structlog.get_logger()
 
 
-def middleware(
-    trusted_proxies: Sequence[str], closed: Callable[[], bool], spans: Spans | None = None
-) -> list[Middleware]:
+def middleware(trusted_proxies: Sequence[str], closed: Closed, spans: Spans | None = None) -> list[Middleware]:
     """For `Starlette(middleware=...)`, outermost first; run uvicorn with `proxy_headers=False`.
 
-    `trusted_proxies` are addresses or networks whose forwarded headers are believed (D9); `closed` is the maintenance
-    switch. Without `spans` nothing is traced.
+    `trusted_proxies` are addresses or networks whose forwarded headers are believed (D9); `closed` says whether a
+    path is, by the maintenance switch for example. Without `spans` nothing is traced.
     """
     proxies = [Middleware(ProxyHeadersMiddleware, trusted_hosts=list(trusted_proxies))] if trusted_proxies else []
     traced = [Middleware(Traced, spans=spans, untraced=PROBES)] if spans else []
@@ -121,14 +121,14 @@ def _preflight(headers: Headers) -> Response:
 
 
 class Maintenance:
-    """While the switch is on everything but the probes answers 503, and no socket is opened."""
+    """What is closed answers 503, and no socket is opened; probes are always answered."""
 
-    def __init__(self, app: ASGIApp, closed: Callable[[], bool]) -> None:
+    def __init__(self, app: ASGIApp, closed: Closed) -> None:
         self.app = app
         self.closed = closed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or scope["path"] in PROBES or not self.closed():
+        if scope["type"] not in ("http", "websocket") or scope["path"] in PROBES or not self.closed(scope["path"]):
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             await WebSocketClose()(scope, receive, send)

@@ -39,6 +39,7 @@ from producers.eventlog.reader import LogReader
 from producers.eventlog.standing import Standing
 from producers.eventlog.timers import Timers
 from producers.nouns import DECIDERS
+from producers.presence import State
 from readmodels.catalogue import VIEWS
 from readmodels.engine import LogBehind
 from schemas import names
@@ -108,6 +109,9 @@ class Processors:
         if health.ready and self._timers and (reason := self._timers.stuck()):
             return health._replace(ready=False, reason=reason)
         return health
+
+    async def state(self) -> State:
+        return State(*self.health())
 
     async def run(self) -> None:
         """Until cancelled; raises when the log is behind (DESIGN I2) or Faust gives up."""

@@ -53,10 +53,6 @@ class Parked(NamedTuple):
     mark: Mark
     event: ParkedAt | None
 
-    @property
-    def id(self) -> str:
-        return f"{self.mark.position}:{self.mark.view}:{self.mark.version}"
-
 
 class Stuck(NamedTuple):
     """A key that waits for a reaction to the event at `position`; the processors try it again by themselves."""
@@ -72,10 +68,6 @@ class Stuck(NamedTuple):
 class ParkedReaction(NamedTuple):
     mark: Stuck
     event: ParkedAt | None
-
-    @property
-    def id(self) -> str:
-        return f"{self.mark.position}:{self.mark.consumer}"
 
 
 @dataclass(frozen=True)
@@ -102,6 +94,12 @@ async def parked_reactions(pool: "Queried") -> list[ParkedReaction]:
 
 async def everything(pool: "Queried") -> list[Parked | ParkedReaction]:
     return [*await parked(pool), *await parked_reactions(pool)]
+
+
+def identity(one: Parked | ParkedReaction) -> str:
+    """Nothing else that is parked has it."""
+    of = f"{one.mark.view}:{one.mark.version}" if isinstance(one, Parked) else one.mark.consumer
+    return f"{one.mark.position}:{of}"
 
 
 def summary(one: Parked | ParkedReaction) -> dict[str, Any]:

@@ -26,6 +26,10 @@ class JournalTail:
         self._positions = dict(topics)
         self._receivers: dict[object, Receive] = {}
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(self._positions)
+
     def position(self, topic: str) -> int:
         """Everything of the topic up to here has been handed out."""
         return self._positions[topic]

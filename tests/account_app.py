@@ -82,7 +82,9 @@ class AccountApp:
             self.pool, settings, self.mailer, counter or Unlimited(), self.clock, random.SystemRandom()
         )
         positions = Positions([MemoryTopic(topic, first=4712) for topic in SYNC_TOPICS])
-        app = Starlette(routes=routes, middleware=middleware([], lambda: False), exception_handlers=EXCEPTION_HANDLERS)
+        app = Starlette(
+            routes=routes, middleware=middleware([], lambda _: False), exception_handlers=EXCEPTION_HANDLERS
+        )
         app.router.redirect_slashes = False
         app.state.services = Services(*services, positions)
         return app

@@ -22,6 +22,7 @@ from edge.auth.sign_in import LocalSignIn
 from edge.auth.sync_tokens import KhalaTokenSettings, SyncTokenSettings
 from edge.outlets import OutletSettings
 from edge.sync.websocket import UVICORN
+from ops.operations import operations
 from schemas.tracing import Spans
 
 SIGNING_KEY = "signing-key-of-the-tests"
@@ -89,7 +90,8 @@ async def node(
     spans: Spans | None = None,
 ) -> AsyncIterator[Node]:
     mailbox = Mailbox(pool, lambda: datetime.now(UTC))
-    edge = await build(settings, Outside(pool, mailbox, counter or MemoryCounter(), spans=spans))
+    ours = operations(pool, settings.topic_prefix)
+    edge = await build(settings, Outside(pool, mailbox, counter or MemoryCounter(), spans=spans, operations=ours))
     config = uvicorn.Config(edge.app, port=0, proxy_headers=False, log_config=None, lifespan="off", **UVICORN)
     server = Server(config, edge.drain)
     tasks = [asyncio.create_task(server.serve()), asyncio.create_task(edge.run())]

@@ -585,6 +585,8 @@ def registry_routes(path: str) -> dict[str, Expected]:
     }
 
 
+FOR_ADMINS = Expected(Access.USER, 403, any_object=True)
+"""Nobody here is one; test_system.py asks as one."""
 PAGE = Expected(Access.ANYBODY, 302, without_postgres=302)
 """Nobody is signed in: pages know no bearer tokens (ADR 15)."""
 
@@ -610,6 +612,9 @@ ROUTES: Final = {
     "DELETE /api/tokens/current": Expected(Access.USER, 200),
     "DELETE /api/tokens/{token_id:int}": Expected(Access.USER, 200),
     "DELETE /api/sessions": Expected(Access.USER, 200),
+    "GET /api/system": FOR_ADMINS,
+    "POST /api/system/quarantine/{id}/retry": FOR_ADMINS,
+    "POST /api/system/quarantine/{id}/drop": FOR_ADMINS,
     "POST /api/sync/token": SYNC_TOKEN,
     "POST /api/khala/token": KHALA_TOKEN,
     "GET /answer/{token}": NOBODYS_LINK,

@@ -24,6 +24,8 @@ from edge.outlets import OutletSettings
 from edge.sync.settings import SyncSettings
 from edge.workers import WorkerSettings
 from ops.database import open_pool
+from ops.operations import operations
+from ops.serving.naming import this_process
 from ops.settings import Settings, Values
 from schemas import compact
 from schemas.tracing import Spans
@@ -35,7 +37,15 @@ async def serve(settings: Settings, spans: Spans | None) -> None:
     database = settings.database
     told = edge_settings(settings)
     async with await open_pool(database.url, database.pool_size) as pool:
-        await app.serve(told, Outside(pool, _mailer(settings, pool), _counter(settings.values), spans=spans))
+        outside = Outside(
+            pool,
+            _mailer(settings, pool),
+            _counter(settings.values),
+            spans=spans,
+            operations=operations(pool, told.topic_prefix),
+            process=this_process("edge"),
+        )
+        await app.serve(told, outside)
 
 
 def _mailer(settings: Settings, pool: "asyncpg.Pool[asyncpg.Record]") -> Mailer:

@@ -1,16 +1,17 @@
 """The processors, with their pool and their health on a loopback port."""
 
 import asyncio
-import socket
-import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from ops.database import open_pool
 from ops.exposure import expose
+from ops.serving.naming import this_process
 from ops.settings import Settings, Values
 from processors.app import Processors, ProcessorSettings
 from processors.outlet_messages import Links
 from processors.outlets import OutletSettings
+from producers import presence
 from schemas.tracing import Spans
 
 
@@ -21,10 +22,12 @@ async def serve(settings: Settings, spans: Spans | None) -> None:
         await open_pool(database.url, database.pool_size) as pool,
         asyncio.TaskGroup() as tasks,
     ):
-        told = processor_settings(settings)
+        process = this_process("processors")
+        told = replace(processor_settings(settings), executor=process.id)
         processors = Processors(told, pool, lambda: datetime.now(UTC), spans=spans)
         tasks.create_task(expose(port, processors.health))
         tasks.create_task(processors.run())
+        tasks.create_task(presence.tell(pool, process, processors.state))
 
 
 def processor_settings(settings: Settings) -> ProcessorSettings:
@@ -33,7 +36,6 @@ def processor_settings(settings: Settings) -> ProcessorSettings:
         brokers=values.required("OA_KAFKA_BOOTSTRAP"),
         group=values.text("OA_KAFKA_GROUP"),
         topic_prefix=values.text("OA_KAFKA_TOPIC_PREFIX"),
-        executor=f"{socket.gethostname()}:{uuid.uuid4().hex}",
         outlets=OutletSettings(
             links=Links(values.text("APP_URL").rstrip("/"), values.text("OA_ANSWER_LINK_KEY")),
             vapid_private_key=values.text("OA_VAPID_PRIVATE_KEY"),

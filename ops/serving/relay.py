@@ -3,6 +3,7 @@
 from functools import partial
 
 from ops.exposure import expose
+from ops.serving.naming import this_process
 from ops.settings import Settings, Values
 from producers.relay import service
 from producers.relay.settings import RelaySettings
@@ -11,7 +12,7 @@ from schemas.tracing import Spans
 
 async def serve(settings: Settings, spans: Spans | None) -> None:
     port = settings.values.number("OA_RELAY_HEALTH_PORT", least=1)
-    await service.serve(relay_settings(settings.values), partial(expose, port), spans)
+    await service.serve(relay_settings(settings.values), partial(expose, port), this_process("relay"), spans)
 
 
 def relay_settings(values: Values) -> RelaySettings:

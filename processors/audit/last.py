@@ -7,8 +7,11 @@ from schemas import sql_files
 
 if TYPE_CHECKING:
     import asyncpg
+    from asyncpg.pool import PoolConnectionProxy
 
     from processors.audit.audit import Report
+
+    Queried = asyncpg.Pool[Any] | asyncpg.Connection[Any] | PoolConnectionProxy[Any]
 
 SQL = sql_files.load(__file__)
 
@@ -17,12 +20,14 @@ RECENT = 10_000
 
 
 class LastAudit(NamedTuple):
-    """`differences` were found and not seen gone; the log was looked at up to `position`."""
+    """`differences` were found, first after `found_after`, and not seen gone; looked at up to `position`."""
 
     position: int
     differences: int
     first: list[str]
     agreed_at: datetime | None
+    found_after: int | None
+    begun_at: datetime
 
 
 async def claim(pool: "asyncpg.Pool[Any]", period: timedelta) -> int | None:
@@ -35,6 +40,6 @@ async def record(pool: "asyncpg.Pool[Any]", report: "Report") -> None:
     await pool.execute(SQL["record"], report.after, report.up_to, report.differences, report.first)
 
 
-async def last(pool: "asyncpg.Pool[Any]") -> LastAudit | None:
+async def last(pool: "Queried") -> LastAudit | None:
     row = await pool.fetchrow(SQL["last"])
     return LastAudit(*row) if row else None

@@ -18,4 +18,4 @@ on conflict (one) do update set
     agreed_at = coalesce(excluded.agreed_at, audits.agreed_at)
 
 -- name: last
-select position, differences, first, agreed_at from audits
+select position, differences, first, agreed_at, found_after, claimed_at from audits

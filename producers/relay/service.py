@@ -9,8 +9,10 @@ from typing import Any, Final
 import asyncpg
 import structlog
 
+from producers import presence
 from producers.eventlog import epochs
 from producers.eventlog.reader import LogReader
+from producers.presence import Process, State
 from producers.relay import metrics
 from producers.relay.errors import LogBehindPublication, Refusal
 from producers.relay.fencing import check_fencing
@@ -33,11 +35,11 @@ Expose = Callable[[Callable[[], Health]], Coroutine[Any, Any, None]]
 """Answers `/livez`, `/readyz` and `/metrics` from a health function until cancelled."""
 
 
-async def serve(settings: RelaySettings, expose: Expose, spans: Spans | None = None) -> None:
+async def serve(settings: RelaySettings, expose: Expose, process: Process, spans: Spans | None = None) -> None:
     """Run the relay process until cancelled; two connections to Postgres."""
     async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=1) as pool:
         relay = Relay(settings, pool, spans)
-        await first_to_end(relay.run(), expose(relay.health))
+        await first_to_end(relay.run(), expose(relay.health), presence.tell(pool, process, relay.state))
 
 
 class Relay:
@@ -52,6 +54,9 @@ class Relay:
 
     def health(self) -> Health:
         return self._pulse.health()
+
+    async def state(self) -> State:
+        return State(*self.health())
 
     async def run(self) -> None:
         """Raises FencingUnavailable at once when this aiokafka cannot be fenced."""

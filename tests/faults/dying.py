@@ -24,6 +24,7 @@ from processors.projector import Projector
 from producers.eventlog.commands import Identity, IdentityKey, Item
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
+from producers.presence import Process
 from producers.relay.health import Health
 from producers.relay.service import serve
 from producers.relay.settings import RelaySettings
@@ -139,7 +140,7 @@ async def relay(where: Where, death: Death) -> None:
             while not await direct.fetchval(_RELAYED, f"{where.topic_prefix}{SUMMARIES.topic}"):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
-        await serve(settings, over)
+        await serve(settings, over, Process("dying", "relay", "here", os.getpid()))
 
 
 async def project(where: Where, death: Death) -> None:

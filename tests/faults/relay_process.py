@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from producers.presence import Process
 from producers.relay.health import Health
 from producers.relay.service import serve
 from producers.relay.settings import RelaySettings
@@ -21,7 +22,7 @@ async def _main(settings: RelaySettings, told: Path) -> None:
             fresh.replace(told)
             await asyncio.sleep(0.05)
 
-    await serve(settings, expose)
+    await serve(settings, expose, Process(told.name, "relay", "here", os.getpid()))
 
 
 if __name__ == "__main__":

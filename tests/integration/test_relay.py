@@ -18,6 +18,7 @@ from prometheus_client import REGISTRY
 from ops.stack.postgres import Postgres
 from producers.eventlog import epochs
 from producers.eventlog.reader import LogReader
+from producers.presence import Process
 from producers.relay.contents import read_contents
 from producers.relay.fencing import check_fencing, fenced_producer, take_fence
 from producers.relay.health import Health
@@ -313,7 +314,8 @@ async def test_the_process_hands_its_health_to_whoever_exposes_it(
             seen.append(health())
             await asyncio.sleep(0.01)
 
-    serving = asyncio.create_task(serve(settings, expose))
+    process = Process("this", "relay", "here", 7)
+    serving = asyncio.create_task(serve(settings, expose, process))
     try:
         await commit(pool, 100)
         await until_relayed(pool, settings.kafka_bootstrap, topic)

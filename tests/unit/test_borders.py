@@ -33,6 +33,7 @@ BORDERS = {
         "time.perf_counter",
     },  # its pace
     "producers/eventlog/tail.py": {"random.uniform"},  # when to poll
+    "producers/presence.sql": {"now"},  # who runs: one clock for all processes
     "producers/relay/publisher.py": {"random.uniform"},  # when to poll
     "producers/relay/service.py": {"datetime.datetime.now", "time.monotonic"},  # the relay's clocks
     "readmodels/engine/apply.sql": {"now"},  # when a document was marked broken

@@ -51,7 +51,7 @@ async def carried(request: Request) -> Response:
 async def get(spans: Kept | None, path: str = "/internal/v1/runs/r/snapshot", **headers: str) -> dict[str, str]:
     """What the events of such a request would carry."""
     routes = [Route(path, carried)]
-    app = Starlette(routes=routes, middleware=middleware((), lambda: False, spans))
+    app = Starlette(routes=routes, middleware=middleware((), lambda _: False, spans))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://edge.test") as http:
         told: dict[str, str] = (await http.get(path, headers=headers)).json()
         return told
@@ -75,7 +75,7 @@ async def test_log_lines_of_a_traced_request_name_its_span() -> None:
         lines.append(structlog.contextvars.get_contextvars().get("traceparent"))
         return Response()
 
-    app = Starlette(routes=[Route("/api/me", bound)], middleware=middleware((), lambda: False, Kept()))
+    app = Starlette(routes=[Route("/api/me", bound)], middleware=middleware((), lambda _: False, Kept()))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://edge.test") as http:
         await http.get("/api/me")
     assert lines == [OURS]

@@ -149,7 +149,7 @@ def client(*, closed: bool = False, trusted: tuple[str, ...] = ()) -> httpx.Asyn
         endpoints("/readyz", GET=address),
     ]
     app = Starlette(
-        routes=routes, middleware=middleware(trusted, lambda: closed), exception_handlers=EXCEPTION_HANDLERS
+        routes=routes, middleware=middleware(trusted, lambda _: closed), exception_handlers=EXCEPTION_HANDLERS
     )
     app.router.redirect_slashes = False
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
