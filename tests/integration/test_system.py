@@ -63,13 +63,13 @@ async def seen(ada: Caller) -> dict[str, Any]:
 
 
 async def comes_true(pool: "Pool[Any]", query: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await pool.fetchval(query):  # noqa: ASYNC110 what is waited for is in Postgres
             await asyncio.sleep(0.02)
 
 
 async def until(ada: Caller, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not holds(told := await seen(ada)):  # noqa: ASYNC110 what is waited for is in Postgres
             await asyncio.sleep(0.05)
     return told
@@ -329,7 +329,7 @@ async def test_a_parked_reaction_is_seen_and_tried_by_the_processors(here: Node,
 async def test_while_the_log_is_suspended_operators_see_why(here: Node, pool: "Pool[Any]") -> None:
     """everybody else gets 503 (ADR 11)"""
     await suspend(pool, "restored from a backup")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await here.ada.public("GET", "/me")).status_code != 503:  # noqa: ASYNC110 the node looks once a second
             await asyncio.sleep(0.05)
     told = await seen(here.ada)
