@@ -182,8 +182,8 @@ async def test_pressing_twice_counts_once_and_later_the_page_says_who_answered(h
 
 
 async def test_an_answer_from_elsewhere_is_told(here: Node, question: Question) -> None:
-    by = {"answered_by": {"owner": question.owner, "client": "console", "token": None}, "request_id": "r"}
-    await question.answered("deny", **by)
+    who = {"owner": question.owner, "client": "console", "token": None}
+    await question.answered("deny", answered_by=who, request_id="r")
     page = await here.http.get(question.link())
     assert "Already denied" in page.text
     assert "console answered at" in page.text
