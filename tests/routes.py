@@ -647,6 +647,7 @@ ROUTES: Final = {
     "GET /favicon.ico": Expected(Access.ANYBODY, 200, without_postgres=200),
     "GET /login": PAGE._replace(good=200, without_postgres=200),
     "GET /": PAGE,
+    "GET /workers/{name}": PAGE,
     "GET /runs": PAGE,
     "GET /runs/{name}": PAGE,
     "GET /budgets": PAGE,

@@ -17,6 +17,7 @@ from edge.requests import Endpoint, endpoints, service
 
 PAGES: Final = (
     Page("/", "workers", "Workers", icon="workers"),
+    Page("/workers/{name}", "worker", "Worker", within="/"),
     Page("/runs", "runs", "Runs", icon="runs"),
     Page("/runs/{name}", "run", "Run", within="/runs"),
     Page("/budgets", "budgets", "Budgets", icon="budgets"),
