@@ -1,57 +1,80 @@
-"""What of an overview needs a human, by the names that the alerts have in docs/operators.md."""
+"""What of an overview needs a human: the names that the alerts have in docs/operators.md, and where it stands."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 LATE_AFTER_S: Final = {"relay": 30.0, "view": 60.0, "reaction": 60.0, "edge": 30.0}
 AUDIT_OLD_AFTER_S: Final = 1800.0
-KINDS: Final = ("edge", "relay", "processors")
+HOPS: Final = {"view": "views", "reaction": "reactions"}
+DOES: Final = {"edge": "edge", "relay": "relay", "processors": "views"}
+"""What stands still when no process of a kind runs."""
 
 Told = Mapping[str, Any]
 
 
-def attention(told: Told) -> list[dict[str, str]]:
-    """The worst first; what follows from something else is left to that."""
-    return [{"alert": alert, "text": text} for alert, text in _all(told)]
+class Alarm(NamedTuple):
+    """`hop` is the part of the way from the log to clients that is concerned, if it is one."""
+
+    alert: str
+    hop: str | None
+    text: str
 
 
-def _all(told: Told) -> Iterator[tuple[str, str]]:
+def attention(told: Told) -> list[dict[str, Any]]:
+    """What stops everything comes first."""
+    return [alarm._asdict() for alarm in _all(told)]
+
+
+def _all(told: Told) -> Iterator[Alarm]:
     if reason := told["log"]["suspended"]:
-        yield "LogSuspended", reason
+        yield Alarm("LogSuspended", "log", reason)
     yield from _processes(told["processes"])
     yield from _late(told)
-    if number := len(told["quarantine"]):
-        yield "QuarantineNotEmpty", f"{number} {'thing is' if number == 1 else 'things are'} parked"
+    yield from _parked(told["quarantine"])
     if number := told["log"]["timers_overdue"]:
-        yield "TimersOverdue", f"{number} {'deadline' if number == 1 else 'deadlines'} passed more than a minute ago"
+        yield Alarm("TimersOverdue", "log", f"{_counted(number, 'deadline')} passed more than a minute ago")
     if audit := told["audit"]:
         yield from _audit(audit)
 
 
-def _processes(processes: list[Told]) -> Iterator[tuple[str, str]]:
-    for kind in KINDS:
+def _processes(processes: list[Told]) -> Iterator[Alarm]:
+    for kind, hop in DOES.items():
         running = [one for one in processes if one["kind"] == kind and one["runs"]]
         if not running:
-            yield "ProcessDown", f"no {kind} process runs" if kind != "edge" else "no edge tells that it runs"
+            yield Alarm("ProcessDown", hop, f"No process says that it is the {kind} and runs.")
         for one in running:
             if not one["ready"]:
-                yield "ProcessDown", f"{kind} on {one['host']} (process {one['pid']}) does not get on: {one['state']}"
+                where = f"{kind} on {one['host']} (process {one['pid']})"
+                yield Alarm("ProcessDown", hop, f"The {where} does not get on: {one['state']}")
 
 
-def _late(told: Told) -> Iterator[tuple[str, str]]:
+def _late(told: Told) -> Iterator[Alarm]:
     if (late_s := told["relay"]["lag_seconds"]) > LATE_AFTER_S["relay"]:
-        yield "RelayLagHigh", f"Kafka has not acknowledged what was recorded {late_s:.0f} s ago"
+        yield Alarm("RelayLagHigh", "relay", f"Kafka has not acknowledged what was recorded {late_s:.0f} s ago.")
     for one in told["followers"]:
         if (late_s := one["lag_seconds"]) > LATE_AFTER_S[one["kind"]]:
-            yield "ProjectionStuck", f"{one['name']} has not come to what was recorded {late_s:.0f} s ago"
+            text = f"{one['name']} has not come to what was recorded {late_s:.0f} s ago."
+            yield Alarm("ProjectionStuck", HOPS[one["kind"]], text)
     for one in (told["tail"], *told["journal"]):
         if (late_s := one["lag_seconds"]) > LATE_AFTER_S["edge"]:
-            name = one.get("topic", "the log")
-            yield "ProcessDown", f"this edge has not read what was written to {name} {late_s:.0f} s ago"
+            where = one.get("topic", "the log")
+            yield Alarm("ProcessDown", "edge", f"This edge has not read what came to {where} {late_s:.0f} s ago.")
 
 
-def _audit(audit: Told) -> Iterator[tuple[str, str]]:
+def _parked(quarantine: list[Told]) -> Iterator[Alarm]:
+    reactions = sum(one["version"] is None for one in quarantine)
+    if documents := len(quarantine) - reactions:
+        yield Alarm("QuarantineNotEmpty", "views", f"{_counted(documents, 'document')} parked.")
+    if reactions:
+        yield Alarm("QuarantineNotEmpty", "reactions", f"{_counted(reactions, 'reaction')} parked.")
+
+
+def _audit(audit: Told) -> Iterator[Alarm]:
     if number := audit["differences"]:
-        yield "AuditDifferences", f"the audit found {number} {'difference' if number == 1 else 'differences'}"
+        yield Alarm("AuditDifferences", None, f"The audit found {_counted(number, 'difference')}.")
     elif (audit["agreed_seconds_ago"] or 0) > AUDIT_OLD_AFTER_S:
-        yield "AuditStale", f"no audit has agreed for {audit['agreed_seconds_ago'] / 60:.0f} minutes"
+        yield Alarm("AuditStale", None, f"No audit has agreed for {audit['agreed_seconds_ago'] / 60:.0f} minutes.")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

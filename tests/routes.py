@@ -652,6 +652,7 @@ ROUTES: Final = {
     "GET /runs/{name}": PAGE,
     "GET /budgets": PAGE,
     "GET /budgets/{name}": PAGE,
+    "GET /system": PAGE,
     "GET /tokens": PAGE,
     "GET /openapi.json": Expected(Access.ANYBODY, 200, without_postgres=200),
     "SOCKET /sync/socket/websocket": Expected(Access.SOCKET, 400, without_postgres=400),

@@ -23,6 +23,7 @@ PAGES: Final = (
     Page("/budgets", "budgets", "Budgets", icon="budgets"),
     Page("/budgets/{name}", "budget", "Budget", within="/budgets"),
     Page("/tokens", "personal_tokens", "Tokens", icon="key"),
+    Page("/system", "system", "System", icon="system", for_admins=True),
 )
 """Those for users, in the order of the navigation."""
 

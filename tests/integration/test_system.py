@@ -113,9 +113,9 @@ async def test_a_log_without_anybody_else_says_who_is_missing(here: Node) -> Non
     assert told["log"]["position"] == told["tail"]["position"] == told["relay"]["position"] == 0
     assert [one["lag_positions"] for one in told["followers"]] == [0] * len(told["followers"])
     assert {one["text"] for one in told["attention"]} == {
-        "no edge tells that it runs",
-        "no relay process runs",
-        "no processors process runs",
+        "No process says that it is the edge and runs.",
+        "No process says that it is the relay and runs.",
+        "No process says that it is the processors and runs.",
     }
     assert (told["quarantine"], told["topics"], told["audit"]) == ([], [], None)
 
@@ -230,14 +230,14 @@ async def test_processes_tell_that_they_run_and_are_missed_when_they_stop(here: 
     async with telling(pool, "a", "relay", ready), telling(pool, "b", "processors", stuck):
         told = await until(here.ada, lambda told: len(told["processes"]) == 2)
         assert "processors on desk (process 7) does not get on: Kafka does not answer" in str(told["attention"])
-        assert "relay" not in str(told["attention"])
+        assert "relay" not in {one["hop"] for one in told["attention"]}
         (relay,) = (one for one in told["processes"] if one["kind"] == "relay")
         assert (relay["runs"], relay["ready"], relay["state"], relay["pid"]) == (True, True, "publishing", 7)
     await pool.execute(
         "update processes set seen_at = seen_at - interval '11 s', started_at = started_at - interval '1 h'"
     )
     told = await seen(here.ada)
-    assert "no relay process runs" in str(told["attention"])
+    assert "it is the relay and runs" in str(told["attention"])
     (relay,) = (one for one in told["processes"] if one["kind"] == "relay")
     assert not relay["runs"]
     assert relay["silent_s"] > 10
@@ -333,4 +333,4 @@ async def test_while_the_log_is_suspended_operators_see_why(here: Node, pool: "P
         while (await here.ada.public("GET", "/me")).status_code != 503:  # noqa: ASYNC110 the node looks once a second
             await asyncio.sleep(0.05)
     told = await seen(here.ada)
-    assert told["attention"][0] == {"alert": "LogSuspended", "text": "restored from a backup"}
+    assert told["attention"][0] == {"alert": "LogSuspended", "hop": "log", "text": "restored from a backup"}

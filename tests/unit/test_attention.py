@@ -31,7 +31,7 @@ CALM: dict[str, Any] = {
 }
 
 
-def told(path: str, value: Any) -> list[dict[str, str]]:
+def told(path: str, value: Any) -> list[dict[str, Any]]:
     """Of what is calm but for one thing, named by its dotted path."""
     whole = copy.deepcopy(CALM)
     *above, last = [int(part) if part.isdecimal() else part for part in path.split(".")]
@@ -55,27 +55,30 @@ def test_a_process_that_is_gone_is_no_matter_while_another_does_its_work() -> No
 
 
 ALARMS = [
-    ("log.suspended", "restored", "LogSuspended", "restored"),
-    ("processes.1.runs", False, "ProcessDown", "no relay"),
-    ("processes.2.ready", False, "ProcessDown", "processors on desk (process 7) does not get on"),
-    ("relay.lag_seconds", 30.1, "RelayLagHigh", "30 s ago"),
-    ("followers.0.lag_seconds", 60.1, "ProjectionStuck", "worker_summaries"),
-    ("followers.1.lag_seconds", 60.1, "ProjectionStuck", "executor.frames"),
-    ("journal.0.lag_seconds", 30.1, "ProcessDown", "runtime.notifications"),
-    ("tail.lag_seconds", 30.1, "ProcessDown", "the log"),
-    ("quarantine", [{}], "QuarantineNotEmpty", "1 thing is"),
-    ("log.timers_overdue", 2, "TimersOverdue", "2 deadlines"),
-    ("audit.differences", 3, "AuditDifferences", "3 differences"),
-    ("audit.agreed_seconds_ago", 1860.0, "AuditStale", "31 minutes"),
+    ("log.suspended", "restored", "LogSuspended", "log", "restored"),
+    ("processes.1.runs", False, "ProcessDown", "relay", "the relay"),
+    ("processes.2.ready", False, "ProcessDown", "views", "processors on desk (process 7) does not get on"),
+    ("relay.lag_seconds", 30.1, "RelayLagHigh", "relay", "30 s ago"),
+    ("followers.0.lag_seconds", 60.1, "ProjectionStuck", "views", "worker_summaries"),
+    ("followers.1.lag_seconds", 60.1, "ProjectionStuck", "reactions", "executor.frames"),
+    ("journal.0.lag_seconds", 30.1, "ProcessDown", "edge", "runtime.notifications"),
+    ("tail.lag_seconds", 30.1, "ProcessDown", "edge", "the log"),
+    ("quarantine", [{"version": 2}], "QuarantineNotEmpty", "views", "1 document parked"),
+    ("quarantine", [{"version": None}] * 2, "QuarantineNotEmpty", "reactions", "2 reactions parked"),
+    ("log.timers_overdue", 2, "TimersOverdue", "log", "2 deadlines"),
+    ("audit.differences", 3, "AuditDifferences", None, "3 differences"),
+    ("audit.agreed_seconds_ago", 1860.0, "AuditStale", None, "31 minutes"),
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "alert", "word"), ALARMS)
-def test_each_thing_that_needs_a_human_is_told_by_its_name(path: str, value: Any, alert: str, word: str) -> None:
+@pytest.mark.parametrize(("path", "value", "alert", "hop", "word"), ALARMS)
+def test_each_thing_that_needs_a_human_is_told_by_its_name(
+    path: str, value: Any, alert: str, hop: str | None, word: str
+) -> None:
     (one,) = told(path, value)
-    assert (one["alert"], word in one["text"]) == (alert, True)
+    assert (one["alert"], one["hop"], word in one["text"]) == (alert, hop, True)
 
 
 def test_what_is_told_is_explained_to_operators() -> None:
     explained = set(re.findall(r"^### (\w+)$", OPERATORS.read_text(encoding="utf-8"), re.MULTILINE))
-    assert {alert for *_, alert, _ in ALARMS} <= explained
+    assert {alert for _, _, alert, *_ in ALARMS} <= explained
