@@ -41,29 +41,22 @@ async def ada(pool: "Pool[Any]", log: EventLog) -> Owner:
 
 
 @asynccontextmanager
-async def processes(database: str, count: int) -> AsyncIterator[list[Process]]:
-    """So many at any time: whoever was killed is replaced."""
+async def kept_alive(database: str) -> AsyncIterator[list[Process]]:
+    """The one process that delivers; when it was killed there is another."""
     alive: list[Process] = []
+    program = (sys.executable, "-m", "tests.outlet_process", database, str(LEASE_MS))
 
     async def keep() -> None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.outlet_process", database, str(LEASE_MS)
-        )
-        alive.append(process)
-        await process.wait()
-        alive.remove(process)
-
-    async def keep_on() -> None:
         while True:
-            await keep()
+            alive[:] = [await asyncio.create_subprocess_exec(*program)]
+            await alive[0].wait()
 
-    tasks = [asyncio.create_task(keep_on()) for _ in range(count)]
+    task = asyncio.create_task(keep())
     try:
         yield alive
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
         for process in alive:
             if process.returncode is None:
                 process.kill()
@@ -73,21 +66,20 @@ async def processes(database: str, count: int) -> AsyncIterator[list[Process]]:
 async def test_who_is_killed_between_delivery_and_cursor_sends_the_same_message_again(
     database: str, ada: Owner
 ) -> None:
-    """Each message that comes for the first time costs every process its life before it has the answer."""
+    """Each message that comes for the first time costs the process its life before it has the answer."""
     async with receiving() as receiver:
         _, receiver.secret = await ada.webhook(receiver.url)
         arrived: list[str] = []
-        async with processes(database, 2) as alive:
+        async with kept_alive(database) as alive:
 
             def die(message: dict[str, Any]) -> None:
                 if message["id"] not in arrived:
-                    for process in tuple(alive):
-                        process.kill()
+                    alive[0].kill()
                 arrived.append(message["id"])
 
             receiver.before = die
             await ada.tell(*NAMES)
-            async with asyncio.timeout(120):
+            async with asyncio.timeout(165):
                 while (await ada.stands())["cursor"] < len(NAMES):  # noqa: ASYNC110 - other processes set no event
                     await asyncio.sleep(0.05)
     first_times = list(dict.fromkeys(arrived))
