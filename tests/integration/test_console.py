@@ -19,7 +19,7 @@ from tests.account_app import Unlimited
 from tests.nodes import SETTINGS, Node, node
 
 ADMIN = "operator@lane.test"
-PATHS = [page.path.replace("{id}", "x") for page in PAGES]
+PATHS = [re.sub(r"\{[^}]+\}", "x", page.path) for page in PAGES]
 FOR_ADMINS = [page.path for page in PAGES if page.for_admins]
 
 
@@ -130,8 +130,8 @@ async def test_a_page_may_load_and_reach_nothing_but_its_own_host(browser: Brows
 
 
 async def test_a_host_that_is_none_adds_nothing_to_the_policy(browser: Browser) -> None:
-    answer = await browser.get("/login", headers={"host": "x; script-src *"})
-    assert "script-src *" not in answer.headers.get("content-security-policy", "")
+    answer = await browser.get("/login", headers={"host": "x;sandbox"})
+    assert "sandbox" not in answer.headers["content-security-policy"]
 
 
 async def test_behind_tls_the_socket_is_too(pool: "asyncpg.Pool[Any]") -> None:

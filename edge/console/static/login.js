@@ -48,7 +48,7 @@ async function sendCode() {
 
 async function signIn() {
   await api.post("/api/auth/verify", { code: digits() });
-  location.replace(page.dataset.then);
+  location.replace(page.dataset.then + location.hash);
 }
 
 function digits() {
