@@ -222,6 +222,7 @@ async def test_an_edge_that_is_killed_during_a_turn_leaves_no_gap(
         await send(page, "slow: 4")
         await expect(block(page, "assistant")).to_contain_text("word5")
         edge = next(process.pid for process in stack.state().processes if process.name == "edge")
+        assert edge is not None
         edge.send(signal.SIGKILL)
         await expect(ended(page)).to_be_visible(timeout=60_000)
         await expect(page.locator("#connection")).to_have_attribute("data-phase", "live", timeout=60_000)
