@@ -6,6 +6,7 @@
  */
 
 const MARGIN_PX = 900;
+const KEPT = 100;
 const AT_END_PX = 48;
 const ESTIMATE_PX = 64;
 
@@ -116,7 +117,7 @@ export class VirtualList extends EventTarget {
   #draw(anchor) {
     if (!this.items.length) anchor = null;
     for (let attempt = 0; attempt < 4; attempt += 1) {
-      const [from, to] = anchor ? this.#around(anchor) : this.#atTheEnd();
+      const [from, to] = this.#withShown(anchor ? this.#around(anchor) : this.#atTheEnd());
       const isMeasured = this.#show(from, to);
       this.#restore(anchor);
       if (isMeasured) break;
@@ -136,6 +137,13 @@ export class VirtualList extends EventTarget {
     let [from, room] = [this.items.length, innerHeight + MARGIN_PX];
     while (from > 0 && room > 0) room -= this.#height(this.items[(from -= 1)]);
     return [from, this.items.length];
+  }
+
+  /** What is in the document stays there while it is little, and with it the focus and what was selected. */
+  #withShown([from, to]) {
+    const places = [...this.#shown.keys()].map((key) => this.#places.get(key)).filter((place) => place !== undefined);
+    const [first, last] = [Math.min(from, ...places), Math.max(to, ...places.map((place) => place + 1))];
+    return last - first <= KEPT ? [first, last] : [from, to];
   }
 
   /** Whether every height was known before. */
