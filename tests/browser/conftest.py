@@ -4,6 +4,7 @@ All tests and async fixtures here share one event loop, the session's, because P
 tests do by themselves, a fixture says `@pytest_asyncio.fixture(loop_scope="session")`.
 """
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -92,7 +93,8 @@ async def bob_page(visits: Visits, bob: Person) -> Page:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def content(stack: Operator, ada: Person, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Content]:
     """Something of each kind that ada has, and a daemon that waits for her answer."""
-    async with seeded(stack, ada, tmp_path_factory.mktemp("content")) as content:
+    mark, word = secrets.token_hex(3), f"harbour{secrets.token_hex(3)}"
+    async with seeded(stack, ada, tmp_path_factory.mktemp("content"), mark, word) as content:
         yield content
 
 

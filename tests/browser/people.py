@@ -11,7 +11,7 @@ from tests.e2e.device import decoded
 CSRF_COOKIE = "XSRF-TOKEN"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Person:
     """`cookies` are those of one session; signing out anywhere ends it for every page of this person."""
 

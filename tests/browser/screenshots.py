@@ -36,7 +36,7 @@ async def take(stack: Operator, folder: Path) -> None:
     ada = await sign_in(url, LOCAL)
     async with AsyncExitStack() as closing:
         place = closing.enter_context(tempfile.TemporaryDirectory(prefix="oa-screenshots-"))
-        content = await closing.enter_async_context(seeded(stack, ada, Path(place)))
+        content = await closing.enter_async_context(seeded(stack, ada, Path(place), "eu", "harbour"))
         browser = await closing.enter_async_context(launched(chromium()))
         await _pictures(Visits(browser, url, closing), ada, content, folder)
 

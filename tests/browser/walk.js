@@ -1,8 +1,7 @@
-/* What Tab should reach on a page, and whether the focus can be seen there. */
+/* What Tab should reach on a page, and whether the focus can be seen there; pages may draw anew meanwhile. */
 window.walk = (() => {
   const USABLE = "a[href], button, input, select, textarea, summary, [tabindex], [contenteditable=true]";
-  const names = new Map();
-  const looks = new Map();
+  let unfocused;
 
   const usable = (one) =>
     one.tabIndex >= 0 && !one.disabled && !one.closest("[inert]") && one.checkVisibility({ visibilityProperty: true });
@@ -12,9 +11,6 @@ window.walk = (() => {
       .filter(Boolean)
       .join(" ");
 
-  /* Its place among its like tells two of one label apart; the radio buttons of one name are one stop. */
-  const name = (one, place) => (one.type === "radio" ? `radio ${one.name}` : `${label(one)} (${place})`);
-
   const look = (one) =>
     [one, one.parentElement, one.parentElement?.parentElement]
       .filter(Boolean)
@@ -22,16 +18,30 @@ window.walk = (() => {
       .map((style) => [style.outline, style.boxShadow, style.borderColor].join(" "))
       .join(" | ");
 
+  /* By name: a label, and which of its like it is. The radio buttons of one name are one stop. */
+  function stops() {
+    const found = new Map();
+    for (const one of [...document.querySelectorAll(USABLE)].filter(usable)) {
+      const name = one.type === "radio" ? `radio ${one.name}` : label(one);
+      let like = 1;
+      while (one.type !== "radio" && found.has(`${name} (${like})`)) like += 1;
+      found.set(`${name} (${like})`, one);
+    }
+    return found;
+  }
+
   return {
     begin() {
       document.activeElement?.blur();
-      [...document.querySelectorAll(USABLE)].filter(usable).forEach((one, place) => names.set(one, name(one, place)));
-      for (const one of names.keys()) looks.set(one, look(one));
-      return [...new Set(names.values())];
+      unfocused = new Map([...stops()].map(([name, one]) => [name, look(one)]));
+      return [...unfocused.keys()];
     },
     focused() {
       const one = document.activeElement;
-      return one === document.body ? ["", true] : [names.get(one) ?? label(one), look(one) !== looks.get(one)];
+      if (one === document.body) return ["", true];
+      const radio = one.type === "radio" && `radio ${one.name} (1)`;
+      const name = radio || [...stops()].find(([, stop]) => stop === one)?.[0] || label(one);
+      return [name, look(one) !== unfocused.get(name)];
     },
   };
 })();
