@@ -70,7 +70,7 @@ async def fresh_kafka() -> AsyncIterator[Broker]:
 
 @asynccontextmanager
 async def serving(process: str, settings: Mapping[str, str]) -> AsyncIterator[int]:
-    """One of our processes as `oa serve` runs it, and the port of its health."""
+    """One of our processes as the stack runs it, and the port of its health."""
     async with served(process, settings) as (port, _):
         yield port
 
@@ -79,7 +79,7 @@ async def serving(process: str, settings: Mapping[str, str]) -> AsyncIterator[in
 async def served(process: str, settings: Mapping[str, str]) -> AsyncIterator[Served]:
     [port] = ports.free()
     environment = {"OA_LOG_LEVEL": "warning", **settings, OURS[process]: str(port)}
-    async with listening(process, [sys.executable, "-m", "ops.commands", "serve", process], port, environment) as pid:
+    async with listening(process, [sys.executable, "-m", "ops.serving", process], port, environment) as pid:
         yield Served(port, pid)
 
 

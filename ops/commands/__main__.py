@@ -1,4 +1,4 @@
-"""The operator's commands without the client's: `python -m ops.commands`, how the stack starts our processes."""
+"""The operator's commands without the client's: `python -m ops.commands`."""
 
 import typer
 

@@ -137,7 +137,7 @@ def _served(name: str, port: int, environment: Mapping[str, str], folder: Path) 
     kind = name.partition("-")[0]
     return Program(
         name=name,
-        command=leashed([sys.executable, "-m", "ops.commands", "serve", kind]),
+        command=leashed([sys.executable, "-m", "ops.serving", kind]),
         ready=_makes_progress(port),
         environment={**environment, OURS[kind]: str(port)},
         folder=folder,

@@ -23,7 +23,7 @@ from prometheus_client import REGISTRY
 from websockets.asyncio.client import connect
 
 from ops import traces
-from ops.commands.serve import Process, spans_of
+from ops.serving.running import Process, spans_of
 from ops.settings import read
 from processors.app import Processors, ProcessorSettings
 from producers.relay.service import Relay
@@ -243,7 +243,7 @@ def test_a_process_without_a_collector_loads_nothing_that_makes_or_sends_spans()
     """Off by default, and then free; what redis loads for metrics of its own is 3 MB."""
     check = (
         "import sys, ops.serving.edge, ops.serving.relay, ops.serving.processors\n"
-        "from ops.commands.serve import Process, spans_of\n"
+        "from ops.serving.running import Process, spans_of\n"
         "from ops.settings import read\n"
         "with spans_of(read({}), Process.EDGE) as spans: assert spans is None\n"
         "sys.exit(any(name.startswith(('opentelemetry.sdk.trace', 'opentelemetry.exporter')) for name in sys.modules))"
