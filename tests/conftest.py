@@ -9,7 +9,7 @@ import uuid
 import warnings
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import pytest
@@ -107,13 +107,23 @@ def redis_url(redis_server: Redis) -> str:
     return redis_server.url
 
 
+class Started(NamedTuple):
+    operator: Operator
+    printed: str
+
+
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Operator]:
-    """One real stack with a local worker, for all tests of the whole."""
+def started() -> Iterator[Started]:
+    """One real stack with a local worker, for all tests of the whole, and what its operator was told."""
     with local_stack.operator(22_200) as somebody:
         up = somebody.up("--worker", CODEX_HOME=str(somebody.data / "no-account"))
         assert up.returncode == 0, up.stdout + up.stderr
-        yield somebody
+        yield Started(somebody, up.stdout)
+
+
+@pytest.fixture(scope="session")
+def stack(started: Started) -> Operator:
+    return started.operator
 
 
 @pytest.fixture(scope="session")
