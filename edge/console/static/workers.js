@@ -131,7 +131,7 @@ function restore() {
 }
 
 function clear() {
-  filter.elements.text.value = filter.elements.status.value = "";
+  filter.reset();
   filtered();
 }
 
