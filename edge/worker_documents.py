@@ -52,7 +52,8 @@ def listed(document: dict[str, Any], projection: WorkerProjection | None) -> dic
         "projection_version": projection.projection_version if projection else "khala_summary_v1",
         "last_projected_at": iso6(projected_at) if projected_at else None,
     }
-    return {**document, "khala_projection": how_far}
+    words = projection.last_words if projection else None
+    return {**document, "last_words": msgspec.to_builtins(words), "khala_projection": how_far}
 
 
 def _heartbeat_state(worker: Worker, age_ms: int, stale_after_ms: int) -> str:

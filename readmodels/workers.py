@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import asyncpg
 import msgspec
@@ -41,10 +41,19 @@ class RuntimeSource(msgspec.Struct, frozen=True):
     seq: int
 
 
+class Words(msgspec.Struct, frozen=True):
+    """The beginning of what a person or the agent said."""
+
+    by: Literal["person", "agent"]
+    text: str
+    at: str
+
+
 class Summary(Document, frozen=True, kw_only=True):
     """The document of sync §14.2: true after its event (SD-9), all keys always present.
 
-    From `daemon_seen_at` on it is what daemons tell (ADR 13); version 1 of the view does not have these keys.
+    From `daemon_seen_at` on it is what daemons tell (ADR 13); version 1 of the view does not have these keys, and
+    version 2 lacks the last two.
     """
 
     document_id: str
@@ -73,6 +82,8 @@ class Summary(Document, frozen=True, kw_only=True):
     usage: Usage | UnsetType | None = UNSET
     limits: Limits | UnsetType = UNSET
     open_approvals: tuple[str, ...] | UnsetType = UNSET
+    daemon_off: bool | UnsetType = UNSET
+    last_words: Words | UnsetType | None = UNSET
 
 
 class WorkerProjection(msgspec.Struct, frozen=True):
@@ -82,6 +93,7 @@ class WorkerProjection(msgspec.Struct, frozen=True):
     last_runtime_seq: int
     projection_version: str
     last_projected_at: datetime
+    last_words: Words | None = None
 
 
 def document_id(worker_id: str) -> str:
@@ -90,6 +102,13 @@ def document_id(worker_id: str) -> str:
 
 def apply(summary: Summary | None, event: Recorded) -> Summary:
     """The summary after an event, by the rules of runtime §7.1 and ADR 13."""
+    after = apply_without_words(summary, event)
+    unsaid = _UNSAID if summary is None else {}
+    return msgspec.structs.replace(after, **(unsaid | _words(event)))
+
+
+def apply_without_words(summary: Summary | None, event: Recorded) -> Summary:
+    """What version 2 says."""
     after = apply_without_daemon(summary, event)
     unheard = _UNHEARD if summary is None else {}
     return msgspec.structs.replace(after, **(unheard | _daemon(after, event)))
@@ -151,6 +170,18 @@ def _heard(summary: Summary, event: Recorded) -> dict[str, Any]:
         return {}
     takes_requests = told.takes_requests(_or(summary.accepts_requests, False))
     return {"daemon_seen_at": iso6(event.recorded_at), "busy": told.busy, "accepts_requests": takes_requests}
+
+
+def _words(event: Recorded) -> dict[str, Any]:
+    """What an event changes of what version 3 tells besides."""
+    match event.type, event.version:
+        case (daemons.HEARTBEAT, 0) if told := daemons.heartbeat(event):
+            return {"daemon_off": not told.on}
+        case (daemons.MIRRORED, 0) if said := daemons.said(event):
+            return {"last_words": Words(*said, iso6(event.recorded_at))}
+        case WorkerErased.type, WorkerErased.version:
+            return _UNSAID
+    return {}
 
 
 def _with_approval(summary: Summary, approval_id: str | None) -> tuple[str, ...]:
@@ -216,17 +247,18 @@ _UNHEARD: Final[dict[str, Any]] = {
     "limits": Limits(),
     "open_approvals": (),
 }
+_UNSAID: Final[dict[str, Any]] = {"daemon_off": False, "last_words": None}
 
 SUMMARIES: Final = View(
     "worker_summaries",
-    version=2,
+    version=3,
     kinds=(names.WORKER,),
     topic=names.KAFKA_TOPICS[names.WORKER],
     feeds=names.WORKER_SUMMARIES,
     document=Summary,
     doc_key=lambda event: document_id(_worker_id(event)),
     apply=apply,
-    older={1: apply_without_daemon},
+    older={1: apply_without_daemon, 2: apply_without_words},
     statements=SQL,
 )
 
@@ -240,7 +272,8 @@ async def projections(pool: "Pool[Any]", owner: str, worker_ids: Iterable[str]) 
         return {}
     return {
         by_document[row["doc_key"]]: WorkerProjection(
-            row["doc_key"], row["doc_version"], row["projection_version"], row["projected_at"]
+            *(row["doc_key"], row["doc_version"], row["projection_version"], row["projected_at"]),
+            msgspec.json.decode(row["last_words"] or "null", type=Words | None),
         )
         for row in rows
     }

@@ -16,5 +16,6 @@ select owner, doc_key, document, doc_version, projected_at from <schema>.documen
 
 -- name: projections
 -- by primary key
-select doc_key, doc_version, projected_at, document ->> 'projection_version' as projection_version
+select doc_key, doc_version, projected_at, document ->> 'projection_version' as projection_version,
+    document -> 'last_words' as last_words
 from worker_summaries where owner = $1 and doc_key = any($2::text[])

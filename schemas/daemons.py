@@ -1,7 +1,7 @@
 """What the program behind a worker tells of itself: heartbeats, what turns used, and the caps on that (ADR 13)."""
 
 from datetime import UTC, date
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -9,10 +9,13 @@ from schemas.events import Recorded
 
 T = TypeVar("T")
 HEARTBEAT: Final = "worker.heartbeat"
+MIRRORED: Final = "worker.event"
+"""What people say to an agent, and what Codex says (sync §14.1)."""
 METERED: Final = "worker.turn.metered"
 CHARGING_SET: Final = "worker.charging.set"
 SOURCE: Final = "autopilot-desktop"
 MAX_APPROVALS: Final = 128
+LINE_CHARACTERS: Final = 200
 Word = Annotated[str, msgspec.Meta(max_length=255)]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
@@ -100,6 +103,16 @@ def heartbeat(event: Recorded) -> Heartbeat | None:
     )
 
 
+def said(event: Recorded) -> tuple[Literal["person", "agent"], str] | None:
+    """Who says what with a mirrored event, on one line and not all of it; None when it is nothing that is said."""
+    match event.payload:
+        case {"method": "ios/user_message", "params": {"text": str(text)}}:
+            return "person", _line(text)
+        case {"method": "item/completed", "params": {"item": {"type": "agentMessage", "text": str(text)}}}:
+            return "agent", _line(text)
+    return None
+
+
 def used(before: Usage | None, turn: Recorded) -> Usage:
     """A turn counts on the UTC day on which it was told."""
     tokens, today = turn.payload.get("total_tokens", 0), turn.recorded_at.astimezone(UTC).date()
@@ -111,6 +124,11 @@ def used(before: Usage | None, turn: Recorded) -> Usage:
 def limits(event: Recorded) -> Limits:
     """Those that are set from now on; an absent one is no cap."""
     return Limits(event.payload.get("turn_tokens"), event.payload.get("day_tokens"))
+
+
+def _line(text: str) -> str:
+    line = " ".join(text[: 4 * LINE_CHARACTERS].split())
+    return line if len(line) <= LINE_CHARACTERS else line[: LINE_CHARACTERS - 1] + "…"
 
 
 def _busy(told: Any) -> Busy | None:

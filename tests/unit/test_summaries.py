@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from readmodels.engine.views import View, encode, says_the_same
 from readmodels.workers import SUMMARIES, Summary, apply
 from schemas import canonical_json
-from schemas.daemons import MAX_APPROVALS
+from schemas.daemons import LINE_CHARACTERS, MAX_APPROVALS
 from schemas.events import NewEvent, OpenEvent, Payload, Recorded
 from schemas.times import iso6
 from schemas.workers import WorkerApprovalAnswered, WorkerErased, WorkerLimitsSet, WorkerStarted, WorkerStopped
@@ -18,6 +19,7 @@ from tests.worker_events import BUSY, STARTED, TURN, Log, approval, heartbeat
 from tests.worker_histories import heartbeat as daemon_heartbeat
 
 DAEMON_KEYS = {"daemon_seen_at", "busy", "accepts_requests", "usage", "limits", "open_approvals"}
+WORDS_KEYS = {"daemon_off", "last_words"}
 
 
 def after(*events: NewEvent, worker_id: str = "desktopw:shared", owner: str = "user:41") -> Summary:
@@ -71,16 +73,19 @@ def test_a_new_worker_has_every_key_of_the_contract() -> None:
         "usage": None,
         "limits": {"turn_tokens": None, "day_tokens": None},
         "open_approvals": [],
+        "daemon_off": False,
+        "last_words": None,
     }
 
 
-def test_version_1_has_the_keys_of_the_contract_alone() -> None:
-    """Sync §14.2; what daemons tell came with version 2."""
+@pytest.mark.parametrize(("version", "lacks"), [(1, DAEMON_KEYS | WORDS_KEYS), (2, WORDS_KEYS)])
+def test_an_older_version_has_the_keys_that_it_had(version: int, lacks: set[str]) -> None:
+    """Sync §14.2; what daemons tell came with version 2, what was said last with version 3."""
     log = Log()
-    events = [log.append("w", event) for event in (STARTED, daemon_heartbeat(busy=BUSY), TURN)]
-    first, second = (told(view, events) for view in (replace(SUMMARIES, version=1), SUMMARIES))
-    assert document(first) == {key: value for key, value in document(second).items() if key not in DAEMON_KEYS}
-    assert SUMMARIES.decode(encode(first)) == first
+    events = [log.append("w", event) for event in (STARTED, daemon_heartbeat(busy=BUSY), TURN, spoken("Hello"))]
+    older, newest = (told(view, events) for view in (replace(SUMMARIES, version=version), SUMMARIES))
+    assert document(older) == {key: value for key, value in document(newest).items() if key not in lacks}
+    assert SUMMARIES.decode(encode(older)) == older
 
 
 def test_every_event_moves_what_is_latest_and_leaves_the_rest() -> None:
@@ -161,6 +166,59 @@ def test_an_erased_summary_is_the_same_from_what_was_written_and_from_what_is_le
     told = after(STARTED, WorkerErased())
     assert (told.adapter, told.workspace_ref, told.codex_home_ref, told.metadata) == ("erased", None, None, {})
     assert told == after(OpenEvent("worker.started", {}), WorkerErased())
+
+
+def spoken(text: Any, **more: Any) -> OpenEvent:
+    """What the agent says, unless `more` makes it something else."""
+    said = {"method": "item/completed", "params": {"item": {"type": "agentMessage", "id": "i", "text": text}}}
+    return OpenEvent("worker.event", said | more, version=0)
+
+
+def asked(text: Any) -> OpenEvent:
+    return spoken(None, method="ios/user_message", params={"message_id": "m", "text": text})
+
+
+def test_last_words_are_the_agents_or_a_persons_whoever_spoke_last() -> None:
+    first = after(STARTED, spoken("Done."))
+    assert document(first)["last_words"] == {"by": "agent", "text": "Done.", "at": first.updated_at}
+    second = after(STARTED, spoken("Done."), asked("Thanks!"), daemon_heartbeat())
+    assert document(second)["last_words"] == {"by": "person", "text": "Thanks!", "at": "2026-02-20T12:00:03.103104Z"}
+    assert after(STARTED, asked("Thanks!"), WorkerErased()).last_words is None
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        spoken(None),
+        spoken("x", method="item/agentMessage/delta"),
+        spoken("x", params={"item": {"type": "commandExecution", "text": "x"}}),
+        spoken("x", params="x"),
+        asked(7),
+        OpenEvent("worker.heartbeat", spoken("x").body(), version=0),
+        OpenEvent("worker.event", spoken("x").body(), version=1),
+    ],
+)
+def test_nothing_else_is_said(event: NewEvent) -> None:
+    assert document(after(STARTED, spoken("Done."), event))["last_words"]["text"] == "Done."
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("  one\n\n two\t", "one two"),
+        ("x" * LINE_CHARACTERS, "x" * LINE_CHARACTERS),
+        ("x" * 10**6, "x" * (LINE_CHARACTERS - 1) + "…"),
+    ],
+)
+def test_last_words_are_one_line(text: str, line: str) -> None:
+    assert document(after(STARTED, spoken(text)))["last_words"]["text"] == line
+
+
+def test_a_daemon_is_off_from_its_goodbye_until_it_is_heard_again() -> None:
+    goodbye = daemon_heartbeat(daemon="off")
+    assert (after(STARTED, goodbye).daemon_off, after(STARTED, goodbye, spoken("x")).daemon_off) == (True, True)
+    assert after(STARTED, goodbye, daemon_heartbeat()).daemon_off is False
+    assert after(STARTED, goodbye, heartbeat()).daemon_off is True
 
 
 def daemon(*events: NewEvent) -> Payload:

@@ -14,7 +14,7 @@ export function liveness(worker, now = Date.now()) {
   if (worker.status === "failed") return said("bad", `Failed${ago(worker.stopped_at, now)}`);
   if (worker.status !== "running") return said("", `Stopped${ago(worker.stopped_at, now)}`);
   if (!worker.daemon_seen_at) return said("", "No program has connected yet");
-  if (worker.daemon_state === "off") return said("", `Desktop signed off${ago(worker.daemon_seen_at, now)}`);
+  if (worker.daemon_off) return said("", `Desktop signed off${ago(worker.daemon_seen_at, now)}`);
   const silent = now - Date.parse(worker.daemon_seen_at);
   if (silent > GONE_AFTER_MS) return said("", `Desktop gone for ${span(silent)}`);
   if (silent > ASLEEP_AFTER_MS) return said("warn", `Desktop asleep for ${span(silent)}`);

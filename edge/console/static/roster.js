@@ -23,8 +23,10 @@ export class Roster {
   /** Items or snapshots of the API, which know everything up to their `latest_seq`. */
   learn(workers) {
     for (const worker of workers) {
+      const known = this.get(worker.worker_id);
       const behind = worker.khala_projection?.lag_events ?? 0;
-      if (!((this.get(worker.worker_id)?.latest_seq ?? 0) > worker.latest_seq)) this.#keep({ ...worker, behind });
+      if (known?.latest_seq > worker.latest_seq) continue;
+      this.#keep({ ...known, ...worker, daemon_off: worker.daemon_state === "off", behind });
     }
   }
 
@@ -33,7 +35,7 @@ export class Roster {
     const known = this.get(payload.worker_id);
     const behind = Math.max(0, (known?.latest_seq ?? 0) - payload.latest_seq);
     if (behind) this.#keep({ ...known, behind });
-    else this.#keep({ ...known, ...payload, daemon_state: stateAfter(known, payload), behind });
+    else this.#keep({ ...known, ...payload, behind });
   }
 
   /** By group, those that fit; inside a group those that were made last come first. */
@@ -59,11 +61,6 @@ export class Roster {
 export function groupOf({ status, open_approvals: approvals }) {
   if (status !== "running") return "stopped";
   return approvals?.length ? "waiting" : "running";
-}
-
-/** Summaries do not say that a daemon signed off, but whether one was heard since. */
-function stateAfter(known, summary) {
-  return known?.daemon_seen_at === summary.daemon_seen_at ? known?.daemon_state : null;
 }
 
 function fits(worker, status, words) {

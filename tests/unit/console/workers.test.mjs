@@ -16,7 +16,7 @@ for (const [text, tone, worker] of [
   ["Codex working on “it”", "accent", running({ busy: { what: "it", since: "yesterday" } })],
   ["Desktop asleep for 4 min", "warn", running({ daemon_seen_at: before(240), busy: { what: "it", since: before(300) } })],
   ["Desktop gone for 3 d", "", running({ daemon_seen_at: before(3 * 86400) })],
-  ["Desktop signed off 2 min ago", "", running({ daemon_seen_at: before(130), daemon_state: "off" })],
+  ["Desktop signed off 2 min ago", "", running({ daemon_seen_at: before(130), daemon_off: true })],
   ["No program has connected yet", "", running({ daemon_seen_at: null })],
   ["Stopped 3 h ago", "", { status: "stopped", stopped_at: before(3 * 3600 + 5), daemon_seen_at: before(10) }],
   ["Failed 2 min ago", "bad", { status: "failed", stopped_at: before(120) }],
@@ -67,8 +67,9 @@ test("a search finds all its words, wherever they are", () => {
 
 test("a summary changes what it tells of, and keeps what only the API says", () => {
   const roster = new Roster();
-  roster.begin([worker("one", { workspace_ref: "~/one", khala_projection: { lag_events: 2 } })]);
-  assert.equal(roster.get("one").behind, 2);
+  roster.begin([worker("one", { workspace_ref: "~/one", last_words: { text: "Done" }, khala_projection: { lag_events: 2 } })]);
+  roster.learn([worker("one")]);
+  assert.deepEqual([roster.get("one").behind, roster.get("one").last_words.text], [0, "Done"]);
   roster.hear(row("one", { latest_seq: 6, status: "stopped" }));
   const { status, workspace_ref: folder, behind } = roster.get("one");
   assert.deepEqual([status, folder, behind], ["stopped", "~/one", 0]);
@@ -103,10 +104,9 @@ test("a list begins anew with what is there", () => {
 test("who signed off is off until heard again", () => {
   const roster = new Roster();
   roster.begin([worker("one", { daemon_seen_at: before(60), daemon_state: "off" })]);
-  roster.hear(row("one", { latest_seq: 6, daemon_seen_at: before(60) }));
-  assert.equal(roster.get("one").daemon_state, "off");
-  roster.hear(row("one", { latest_seq: 7, daemon_seen_at: before(1) }));
-  assert.equal(roster.get("one").daemon_state, null);
+  assert.equal(roster.get("one").daemon_off, true);
+  roster.hear(row("one", { latest_seq: 7, daemon_seen_at: before(1), daemon_off: false }));
+  assert.equal(roster.get("one").daemon_off, false);
 });
 
 test("what did not change is the same object", () => {

@@ -175,7 +175,7 @@ class SyncRuntimeSource(_message.Message):
     def __init__(self, entity: _Optional[str] = ..., run_id: _Optional[str] = ..., worker_id: _Optional[str] = ..., seq: _Optional[int] = ...) -> None: ...
 
 class CodexWorkerSummary(_message.Message):
-    __slots__ = ("document_id", "kind", "worker_id", "status", "owner_user_id", "owner_guest_scope", "workspace_ref", "codex_home_ref", "adapter", "metadata", "latest_seq", "event_count", "latest_event_type", "latest_event_at", "started_at", "stopped_at", "last_heartbeat_at", "updated_at", "runtime_source", "projection_version", "projected_at", "daemon_seen_at", "busy", "accepts_requests", "usage", "limits", "open_approvals")
+    __slots__ = ("document_id", "kind", "worker_id", "status", "owner_user_id", "owner_guest_scope", "workspace_ref", "codex_home_ref", "adapter", "metadata", "latest_seq", "event_count", "latest_event_type", "latest_event_at", "started_at", "stopped_at", "last_heartbeat_at", "updated_at", "runtime_source", "projection_version", "projected_at", "daemon_seen_at", "busy", "accepts_requests", "usage", "limits", "open_approvals", "daemon_off", "last_words")
     DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -203,6 +203,8 @@ class CodexWorkerSummary(_message.Message):
     USAGE_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     OPEN_APPROVALS_FIELD_NUMBER: _ClassVar[int]
+    DAEMON_OFF_FIELD_NUMBER: _ClassVar[int]
+    LAST_WORDS_FIELD_NUMBER: _ClassVar[int]
     document_id: str
     kind: str
     worker_id: str
@@ -230,7 +232,19 @@ class CodexWorkerSummary(_message.Message):
     usage: CodexWorkerUsage
     limits: CodexWorkerLimits
     open_approvals: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, document_id: _Optional[str] = ..., kind: _Optional[str] = ..., worker_id: _Optional[str] = ..., status: _Optional[str] = ..., owner_user_id: _Optional[int] = ..., owner_guest_scope: _Optional[str] = ..., workspace_ref: _Optional[str] = ..., codex_home_ref: _Optional[str] = ..., adapter: _Optional[str] = ..., metadata: _Optional[str] = ..., latest_seq: _Optional[int] = ..., event_count: _Optional[int] = ..., latest_event_type: _Optional[str] = ..., latest_event_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., stopped_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., runtime_source: _Optional[_Union[SyncRuntimeSource, _Mapping]] = ..., projection_version: _Optional[str] = ..., projected_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., daemon_seen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., busy: _Optional[_Union[CodexWorkerBusy, _Mapping]] = ..., accepts_requests: _Optional[bool] = ..., usage: _Optional[_Union[CodexWorkerUsage, _Mapping]] = ..., limits: _Optional[_Union[CodexWorkerLimits, _Mapping]] = ..., open_approvals: _Optional[_Iterable[str]] = ...) -> None: ...
+    daemon_off: bool
+    last_words: CodexWorkerWords
+    def __init__(self, document_id: _Optional[str] = ..., kind: _Optional[str] = ..., worker_id: _Optional[str] = ..., status: _Optional[str] = ..., owner_user_id: _Optional[int] = ..., owner_guest_scope: _Optional[str] = ..., workspace_ref: _Optional[str] = ..., codex_home_ref: _Optional[str] = ..., adapter: _Optional[str] = ..., metadata: _Optional[str] = ..., latest_seq: _Optional[int] = ..., event_count: _Optional[int] = ..., latest_event_type: _Optional[str] = ..., latest_event_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., stopped_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., runtime_source: _Optional[_Union[SyncRuntimeSource, _Mapping]] = ..., projection_version: _Optional[str] = ..., projected_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., daemon_seen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., busy: _Optional[_Union[CodexWorkerBusy, _Mapping]] = ..., accepts_requests: _Optional[bool] = ..., usage: _Optional[_Union[CodexWorkerUsage, _Mapping]] = ..., limits: _Optional[_Union[CodexWorkerLimits, _Mapping]] = ..., open_approvals: _Optional[_Iterable[str]] = ..., daemon_off: _Optional[bool] = ..., last_words: _Optional[_Union[CodexWorkerWords, _Mapping]] = ...) -> None: ...
+
+class CodexWorkerWords(_message.Message):
+    __slots__ = ("by", "text", "at")
+    BY_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    by: str
+    text: str
+    at: _timestamp_pb2.Timestamp
+    def __init__(self, by: _Optional[str] = ..., text: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CodexWorkerBusy(_message.Message):
     __slots__ = ("what", "since", "thread_id", "turn_id")
