@@ -28,7 +28,7 @@ async function request(method, path, body) {
 }
 
 async function answered(method, path, body) {
-  const headers = { accept: "application/json" };
+  const headers = { accept: "application/json", "x-client": "console" };
   if (method !== "GET") headers["x-xsrf-token"] = cookie("XSRF-TOKEN");
   if (body !== undefined) headers["content-type"] = "application/json";
   try {

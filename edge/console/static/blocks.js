@@ -103,7 +103,8 @@ function unwrapped(command) {
   return single?.replaceAll("'\\''", "'") ?? double?.replace(/\\([$`"\\])/g, "$1") ?? command;
 }
 
-function outcomeOf({ running, status, exitCode }) {
+function outcomeOf({ approvals, running, status, exitCode }) {
+  if (running && approvals.some(({ decision }) => decision === null)) return badge("Waits for you", "warn");
   if (running) return badge("Running", "accent");
   if (status === "declined") return badge("Denied", "warn");
   if (typeof exitCode === "number") return badge(`exit ${exitCode}`, exitCode === 0 ? "good" : "bad");
@@ -161,7 +162,7 @@ function question(approval, page) {
   return el(
     "div",
     { class: "question", role: "group", "aria-label": what, "data-approval": approval.approvalId },
-    el("p", {}, icon("question"), el("strong", {}, what), approval.cwd && folder(approval.cwd)),
+    el("p", {}, icon("question"), el("strong", {}, what), approval.kind !== "command" && approval.cwd && folder(approval.cwd)),
     approval.reason && el("p", { class: "soft" }, approval.reason),
     el("div", { class: "cluster" }, buttons),
   );
@@ -190,7 +191,7 @@ function end({ turn: told }) {
   const took = told.durationMs ?? (told.endedAt && told.startedAt ? Date.parse(told.endedAt) - Date.parse(told.startedAt) : 0);
   const { total_tokens: total, input_tokens: input, output_tokens: made } = told.usage ?? {};
   const used = total !== undefined && el("span", { title: `${input} in, ${made} out` }, `${Number(total).toLocaleString()} tokens`);
-  return [`The turn ended: ${label}`, el("p", { class: "facts num" }, badge(label, tone), took > 0 && seconds(took), used), told.error && el("p", { class: "bad-text" }, told.error)];
+  return [`The turn ended: ${label}`, el("p", { class: "facts num" }, badge(label, tone), took > 0 && seconds(took), used), told.error && !told.isReported && el("p", { class: "bad-text" }, told.error)];
 }
 
 function note({ text, detail, tone }) {

@@ -30,7 +30,7 @@ export class Transcript {
   blocks = [];
   /** What the worker's own words say of it: `daemon` "on", "off" or null, `session`, `busy`, `codexVersion`, `beats` (its block). */
   worker = { daemon: null, session: null, busy: null, codexVersion: null, beats: null };
-  /** By turn id: {turnId, threadId, status, startedAt, endedAt, durationMs, usage, tokens, error, items, messages}. */
+  /** By turn id: {turnId, threadId, status, startedAt, endedAt, durationMs, usage, tokens, error, isReported, items, messages}. */
   turns = new Map();
   runningTurns = new Set();
   /** Messages that no turn took up yet. */

@@ -101,8 +101,9 @@ function planUpdated(transcript, event) {
 
 function error(transcript, event) {
   const { error: told, willRetry, turnId, threadId } = objectOf(event.payload.params);
-  turnBlock(transcript, event, textOf(turnId), textOf(threadId));
+  const line = turnBlock(transcript, event, textOf(turnId), textOf(threadId));
   const { message, additionalDetails } = objectOf(told);
+  if (line && willRetry !== true) line.turn.isReported = true;
   const text = textOf(message) || "Codex reported an error";
   return transcript.open(`error:${event.seq}`, "error", event, { text, detail: textOf(additionalDetails), willRetry: willRetry === true });
 }

@@ -2,7 +2,7 @@
 import { objectOf, textOf } from "./shapes.js";
 import { turnEnded } from "./transcript_messages.js";
 
-const UNKNOWN = { endedAt: null, durationMs: null, usage: null, tokens: null };
+const UNKNOWN = { endedAt: null, durationMs: null, usage: null, tokens: null, isReported: false };
 
 /** By kind of block: what there is of an item before it says anything. */
 export const FIELDS = {

@@ -1,7 +1,7 @@
 /**
  * A history on the page: blocks or raw events, of which only those near the viewport are in the document.
  *
- *     const view = new TranscriptView({ list, older, newer }, history, { answer, again, discard });
+ *     const view = new TranscriptView({ list, older, newer }, history, { answer, again, discard, drawn });
  *     view.update();          // after the history changed
  *     await view.goTo(4711);  // loads what is missing, scrolls there and marks it
  */
@@ -62,6 +62,12 @@ export class TranscriptView {
     this.#list.to(item)?.focus({ preventScroll: true });
   }
 
+  /** Whether the block can be seen. */
+  sees(key) {
+    const { top, bottom } = this.#list.element(key)?.getBoundingClientRect() ?? {};
+    return bottom > 0 && top < innerHeight;
+  }
+
   async toEnd() {
     if (!this.#history.isCurrent) await this.#history.catchUp();
     this.#show();
@@ -111,6 +117,7 @@ export class TranscriptView {
 
   #drawn() {
     this.#tell();
+    this.#page.drawn();
     const page = document.documentElement;
     const { top } = this.#parts.list.getBoundingClientRect();
     if (this.#history.hasOlder && this.#history.events.length && top > -NEAR_PX) this.#load(() => this.#history.older());

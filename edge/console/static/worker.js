@@ -30,11 +30,13 @@ const view = new TranscriptView({ list: part("transcript"), older: part("older")
   answer,
   again: (messageId) => composer.edit(outbox.remove(messageId)?.text ?? ""),
   discard: (messageId) => outbox.remove(messageId),
+  drawn: hint,
 });
 
 let worker = null;
 let sync = null;
 let missing = false;
+let waiting = [];
 
 // --- what is shown ---------------------------------------------------------------------------------------------------
 
@@ -87,10 +89,17 @@ function told() {
   part("interrupt").hidden = !state.turn;
   part("stop").hidden = worker?.status !== "running";
   part("reattach").hidden = !["stopped", "failed"].includes(worker?.status);
-  part("waiting").hidden = state.approvals.length === 0;
+  waiting = state.approvals;
+  hint();
   replace(part("waiting").querySelector("span"), state.approvals.length === 1 ? "Codex waits for your answer" : `${state.approvals.length} questions wait for your answer`);
   composer.show(state.composer);
   if (part("announced").textContent !== state.announced) part("announced").textContent = state.announced;
+}
+
+/** Nobody has to be sent to what stands before them. */
+function hint() {
+  const isSeen = waiting.length === 1 && view.sees(history.transcript.block(`approval:${waiting[0]}`)?.key);
+  part("waiting").hidden = waiting.length === 0 || isSeen;
 }
 
 // --- what people do --------------------------------------------------------------------------------------------------

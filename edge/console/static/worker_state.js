@@ -38,7 +38,7 @@ function composerOf(worker, turn, connection) {
   const busy = turn !== null;
   if (connection?.phase === "offline") return { disabled: true, busy, hint: "You are offline. The draft is kept." };
   if (worker && worker.status !== "running") return { disabled: true, busy, hint: "The worker is stopped. Reattach it to write to it." };
-  if (busy) return { disabled: false, busy, hint: "A turn runs: the message waits for its end." };
+  if (busy) return { disabled: false, busy, hint: "" };
   if (worker?.daemon_state === "off" || worker?.daemon_state === "asleep") return { disabled: false, busy, hint: "The desktop is away: the message waits for it." };
   return { disabled: false, busy, hint: "" };
 }

@@ -59,6 +59,8 @@ test("a message is failed, lost, interrupted or expired", () => {
 test("the same text twice is two messages, the same message twice is one", () => {
   const twice = folded(history(said("a", "hi"), said("b", "hi"), said("a", "hi"), began("u"), written("u", "i", "hi")));
   assert.deepEqual(states(twice), ["running", "queued"]);
+  const both = folded(history(said("a", "hi"), said("b", "hi"), began("u"), written("u", "i", "hi"), ended("u"), began("v"), written("v", "j", "hi")));
+  assert.deepEqual(states(both), ["done", "running"]);
   const named = folded(history(said("a", "hi"), said("b", "hi"), began("u"), written("u", "i", "hi", "b")));
   assert.deepEqual(states(named), ["queued", "running"]);
 });
@@ -79,8 +81,8 @@ test("words stream, and what is complete is right", () => {
   const end = item("completed", "u", { type: "agentMessage", id: "i", text: "Hello!" });
   const streaming = one(folded(history(began("u"), start, ...pieces)), "assistant");
   assert.deepEqual([streaming.text, streaming.running], ["Hello", true]);
-  const complete = one(folded(history(began("u"), start, ...pieces, end, ...pieces)), "assistant");
-  assert.deepEqual([complete.text, complete.running, complete.seqs.length], ["Hello!", false, 6]);
+  const complete = one(folded(history(began("u"), start, ...pieces, end, start, ...pieces)), "assistant");
+  assert.deepEqual([complete.text, complete.running, complete.seqs.length], ["Hello!", false, 7]);
   const late = one(folded(history(pieces[1])), "assistant");
   assert.deepEqual([late.text, late.partial], ["lo", true]);
 });
