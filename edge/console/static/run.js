@@ -21,6 +21,7 @@ import { toast } from "./toast.js";
 const PAGE = 200;
 const LONGEST_PAGE = 500;
 const NEAR_PX = 96;
+const SIGHT_MS = 250;
 const COST_AFTER_MS = 1000;
 const GONE = [403, 404];
 
@@ -116,8 +117,9 @@ function append(fresh) {
   else newest.hidden = false;
 }
 
+/** Whether there were any. */
 async function showEarlier() {
-  if (earlier.ariaBusy === "true" || !events.length) return;
+  if (earlier.ariaBusy === "true" || !events.length) return false;
   earlier.ariaBusy = "true";
   try {
     const { data } = await api.get(`${path}/events?before=${events[0].seq}&limit=${PAGE}`);
@@ -126,12 +128,21 @@ async function showEarlier() {
     have([...data.events, ...events]);
     show();
     scrollBy(0, document.documentElement.scrollHeight - height);
+    return true;
   } catch (error) {
     toast(error.message, { kind: "bad" });
+    return false;
   } finally {
     earlier.ariaBusy = "false";
   }
 }
+
+/** As long as the beginning of what is shown is in sight: watching anew tells whether it still is. */
+const sight = new IntersectionObserver(async ([{ isIntersecting }]) => {
+  if (!isIntersecting || !(await showEarlier())) return;
+  sight.unobserve(earlier);
+  if (!earlier.hidden) setTimeout(() => sight.observe(earlier), SIGHT_MS);
+});
 
 // --- showing --------------------------------------------------------------------------------------------------------
 
@@ -224,10 +235,12 @@ function reveal(seq) {
 }
 
 function switchRaw() {
+  const follows = isNearEnd();
   showsRaw = !showsRaw;
   rawSwitch.setAttribute("aria-pressed", String(showsRaw));
   replace(list);
   if (run) showTranscript();
+  if (follows) toEnd();
 }
 
 // --- steering -------------------------------------------------------------------------------------------------------
@@ -283,7 +296,7 @@ newest.addEventListener("click", toEnd);
 rawSwitch.addEventListener("click", switchRaw);
 document.getElementById("cancel").addEventListener("click", cancel);
 addEventListener("scroll", () => isNearEnd() && (newest.hidden = true), { passive: true });
-new IntersectionObserver(([seen]) => seen.isIntersecting && scrollY > 0 && showEarlier()).observe(earlier);
+sight.observe(earlier);
 shortcut("mod+enter", "Send the message", send);
 shortcut("r", "Raw events", switchRaw);
 shortcut("e", "To the newest event", toEnd);
