@@ -11,11 +11,12 @@ from processors.consumers import Begin, Feed, Host
 from processors.lanes import OUTAGES, Lanes
 from processors.reactions import Reactor
 from producers import notices
+from producers.charging import TURNS
 from producers.eventlog.commands import Item
 from producers.eventlog.log import EventLog
-from producers.notices import STALE_AFTER, OfApproval, OfBudget, OfWorker, Question
-from schemas import sql_files
-from schemas.budgets import BudgetFreed, BudgetHeld, BudgetSpent
+from producers.notices import STALE_AFTER, OfApproval, OfBudget, OfTurn, OfWorker, Question
+from schemas import daemons, sql_files
+from schemas.budgets import BudgetFreed, BudgetHeld, BudgetSpent, HoldReserved
 from schemas.cancellation import raise_if_cancelled
 from schemas.events import Recorded
 from schemas.names import BUDGET, KAFKA_TOPICS, WORKER, budget_id_of, notification_stream, worker_id_of
@@ -28,12 +29,13 @@ LOGGER = structlog.get_logger()
 SQL = sql_files.load(__file__)
 
 LOOK_EVERY_S: Final = 15.0
-_OF_BUDGETS: Final = (BudgetHeld.type, BudgetSpent.type, BudgetFreed.type)
+_ENDS: Final = (WorkerStopped.type, WorkerErased.type)
+_OF_BUDGETS: Final = (BudgetHeld.type, BudgetSpent.type, BudgetFreed.type, HoldReserved.type)
 _OF_WORKERS: Final = (
     WorkerApprovalRequested.type,
     WorkerApprovalAnswered.type,
-    WorkerStopped.type,
-    WorkerErased.type,
+    daemons.CHARGING_SET,
+    *_ENDS,
 )
 
 
@@ -55,8 +57,11 @@ class Notifier:
     async def react(self, events: Sequence[Recorded]) -> None:
         """Of one budget or one worker: each question is asked once, whatever its number of reasons."""
         questions = dict.fromkeys(question for event in events for question in _asked(event))
-        if any(event.type in (WorkerStopped.type, WorkerErased.type) for event in events):
+        if any(event.type in _ENDS for event in events):
             questions |= dict.fromkeys(await self._of_ended(events[0]))
+        for event in events:
+            if worker_id := _paid_worker(event):
+                questions |= dict.fromkeys(await self._unpaid_before(event, worker_id))
         for question in questions:
             await self._judge(question)
 
@@ -72,6 +77,12 @@ class Notifier:
         rows = await self._pool.fetch(SQL["open_of"], owner, prefix)
         approvals = [OfApproval(owner, worker_id, row["stream"].removeprefix(prefix)) for row in rows]
         return [*approvals, OfWorker(owner, worker_id)]
+
+    async def _unpaid_before(self, event: Recorded, worker_id: str) -> list[Question]:
+        """Turns of a worker that were not paid until then; one that is interrupted later is another matter."""
+        prefix = notification_stream(event.owner, f"turn/{worker_id}/")
+        rows = await self._pool.fetch(SQL["open_before"], event.owner, prefix, event.position)
+        return [OfTurn(event.owner, worker_id, row["stream"].removeprefix(prefix)) for row in rows]
 
     async def _judge(self, question: Question) -> None:
         await self._log.execute_together(notices.judge, notices.parts(question), [Item(question)])
@@ -95,6 +106,14 @@ class Lookout:
                 LOGGER.warning("cannot look for lost workers", error=repr(error))
                 raise_if_cancelled()
             await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _paid_worker(event: Recorded) -> str | None:
+    """Whose turns somebody pays for, or nobody has to, from this event on."""
+    if event.type == HoldReserved.type:
+        run_id = event.payload.get("run_id", "")
+        return run_id.removeprefix(TURNS) if run_id.startswith(TURNS) else None
+    return worker_id_of(event.stream) if event.type in (daemons.CHARGING_SET, *_ENDS) else None
 
 
 def _asked(event: Recorded) -> Iterator[Question]:

@@ -3,6 +3,12 @@
 select stream from streams
  where kind = 'notification' and owner = $1 and starts_with(stream, $2) and state ->> 'is_open' = 'true'
 
+-- name: open_before
+-- streams_of_owner; of each, which are few, its last event by unique (stream, seq)
+select stream from streams
+ where kind = 'notification' and owner = $1 and starts_with(stream, $2) and state ->> 'is_open' = 'true'
+   and (select position from events e where e.stream = streams.stream order by e.seq desc limit 1) < $3
+
 -- name: worth_a_look
 -- streams_of_owner by its kinds; workers that were busy when they fell silent or that are called lost
 select owner, stream from streams

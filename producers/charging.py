@@ -25,6 +25,8 @@ from schemas.events import NewEvent, Payload, Recorded
 from schemas.names import HOLD, budget_stream, notification_stream, worker_stream
 from schemas.notifications_generated import NotificationRaised
 
+TURNS: Final = "worker/"
+"""Before a worker's id: the run whose tool calls its turns are."""
 USED_UP: Final = "hold_used_up"
 INTERRUPT: Final = "turn/interrupt"
 UNPAID: Final = "A turn is interrupted: its budget does not pay for more"
@@ -48,7 +50,7 @@ class Use(msgspec.Struct, frozen=True):
     def target(self) -> Target:
         """No run has a slash in its name."""
         path = self.path or (self.charging.authorization_id,)
-        return Target(path, f"worker/{self.worker_id}", self.metered.turn_id)
+        return Target(path, TURNS + self.worker_id, self.metered.turn_id)
 
     @property
     def worker(self) -> str:

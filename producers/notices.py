@@ -100,7 +100,26 @@ class OfWorker(msgspec.Struct, frozen=True):
         return _raised(self.notification_id, notifications.WORKER_LOST, subject)
 
 
-Question = OfBudget | OfApproval | OfWorker
+class OfTurn(msgspec.Struct, frozen=True):
+    """Is anything left to do about a turn that was not paid? Asked when there is not: who pays has changed since."""
+
+    owner: str
+    worker_id: str
+    turn_id: str
+
+    @property
+    def notification_id(self) -> str:
+        return f"turn/{self.worker_id}/{self.turn_id}"
+
+    @property
+    def about(self) -> Part:
+        return Part(worker_stream(self.owner, self.worker_id), self.owner, workers.DECIDER)
+
+    def judged(self, _: Worker | None, __: datetime) -> Raise | Clear:
+        return Clear(self.notification_id)
+
+
+Question = OfBudget | OfApproval | OfWorker | OfTurn
 
 
 def parts(question: Question) -> list[Part]:

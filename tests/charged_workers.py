@@ -54,14 +54,18 @@ class Desk:
         [outcome] = await self.log.execute(workers.DECIDER, worker_stream(OWNER, name), OWNER, [command])
         return list(outcome.events)
 
-    async def meter(self, name: str, tokens: int, model: str | None = "small") -> list[Recorded]:
+    async def meter(
+        self, name: str, tokens: int, model: str | None = "small", turn_id: str | None = None
+    ) -> list[Recorded]:
         """What the turn has used so far."""
-        told = {"thread_id": "th", "turn_id": f"t-{name}", "total_tokens": tokens, "model": model}
+        told = {"thread_id": "th", "turn_id": turn_id or f"t-{name}", "total_tokens": tokens, "model": model}
         return await self.append(name, "worker.turn.metered", told)
 
-    async def report(self, name: str, tokens: int, model: str | None = "small") -> list[Recorded]:
+    async def report(
+        self, name: str, tokens: int, model: str | None = "small", turn_id: str | None = None
+    ) -> list[Recorded]:
         """Metered and charged."""
-        events = await self.meter(name, tokens, model)
+        events = await self.meter(name, tokens, model, turn_id)
         await self.charges.react(events)
         return events
 

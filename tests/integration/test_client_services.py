@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 from oa_client import Client, Run, Signed
 from oa_client.errors import Conflict, Forbidden, InvalidInput, NotFound, NotSignedIn, Unauthorized
@@ -19,6 +20,8 @@ from producers import execution
 from producers.eventlog.commands import Item
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
+from schemas import daemons
+from schemas.daemons import Charging
 from schemas.names import inbox_stream, user_owner
 from tests.flaky_proxy import FlakyProxy, cutting
 from tests.nodes import SIGNING_KEY, Caller, Node, node
@@ -227,6 +230,23 @@ async def test_a_budget_from_a_terminal(terminal: Terminal, client: Client) -> N
     await client.budgets.authorize(authorization_id="[bold]", metadata={"note": "[/red]"})
     _, lines = await terminal.oa("budgets", "show", "[bold]")
     assert "authorization_id        [bold]" in lines
+
+
+async def test_a_worker_is_bound_to_a_budget_from_a_terminal(terminal: Terminal, here: Node) -> None:
+    """what is written has the shape that charging takes (ADR 14): any other binds nobody"""
+    (await here.ada.public("POST", "/runtime/codex/workers", json={"worker_id": "w:bound"})).raise_for_status()
+    prices = ("--price", "gpt-5-codex=900", "--price", "provider=x/y=1200")
+    status, [line] = await terminal.oa("budgets", "charge", "w:bound", "auth_desk", "--hold", "50", *prices)
+    assert (status, line) == (0, "auth_desk pays for the turns of w:bound.")
+    assert await terminal.oa("budgets", "charge", "w:bound", "--off") == (0, ["Nobody pays."])
+    for wrong in (["auth_desk"], [], ["auth_desk", "--off"], ["auth_desk", "--price", "gpt-5"]):
+        assert (await terminal.oa("budgets", "charge", "w:bound", *wrong))[0] == 2
+    told = (await here.ada.public("GET", "/runtime/codex/workers/w:bound/events")).json()["data"]["events"]
+    bound, unbound = [event["payload"] for event in told if event["event_type"] == daemons.CHARGING_SET]
+    expected = Charging("auth_desk", 50, {"gpt-5-codex": 900, "provider=x/y": 1200})
+    assert (msgspec.convert(bound, Charging), unbound) == (expected, {})
+    missing = await terminal.oa("budgets", "charge", "w:nobody", "auth_desk", "--price", "gpt-5=1")
+    assert (missing[0], "no such worker" in missing[1][0]) == (1, True)
 
 
 async def test_the_secret_of_a_stack_is_for_its_address_only(terminal: Terminal, here: Node) -> None:

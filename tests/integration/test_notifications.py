@@ -160,6 +160,52 @@ async def test_nobody_waits_for_a_worker_that_was_stopped(desk: Desk, notifier: 
     assert await told(desk) == [*raised, ("cleared", "approval/wk1/ap-1")]
 
 
+async def unpaid(desk: Desk, *names: str) -> None:
+    """The first turn of each worker uses its hold up and is interrupted."""
+    await desk.authorize()
+    for name in names:
+        await desk.bind(name, 2)
+        await desk.report(name, 2000)
+        await desk.end(name, 2000, "interrupted")
+
+
+async def open_turns(desk: Desk, notifier: Notifier) -> list[str]:
+    """Those that are left when all of the log, and of holds, has come once more."""
+    by_stream: dict[str, list[Any]] = {}
+    for event in await desk.reader.read_all(0, 100_000):
+        if event.kind in ("budget", "hold", "worker"):
+            by_stream.setdefault(event.stream, []).append(event)
+    for events in by_stream.values():
+        await notifier.react(events)
+    left: dict[str, bool] = {}
+    for event in await desk.reader.read_all(0, 100_000):
+        if event.kind == "notification" and "turn/" in event.stream:
+            left[event.payload["notification_id"]] = event.type == "notification.raised"
+    return sorted(notification_id for notification_id, is_open in left.items() if is_open)
+
+
+async def test_an_unpaid_turn_is_open_until_a_later_one_is_paid(desk: Desk, notifier: Notifier) -> None:
+    """runtime §10.4; its own hold is older, and another worker's pays nothing of it"""
+    await unpaid(desk, "wk1", "wk1:b")
+    assert await open_turns(desk, notifier) == ["turn/wk1/t-wk1", "turn/wk1:b/t-wk1:b"]
+    await desk.report("wk1", 1000, turn_id="t-next")
+    assert await open_turns(desk, notifier) == ["turn/wk1:b/t-wk1:b"]
+    await desk.report("wk1", 2000, turn_id="t-next")
+    assert await open_turns(desk, notifier) == ["turn/wk1/t-next", "turn/wk1:b/t-wk1:b"]
+
+
+async def test_an_unpaid_turn_is_nobodys_concern_once_its_worker_is_bound_anew(desk: Desk, notifier: Notifier) -> None:
+    await unpaid(desk, "wk1")
+    await desk.append("wk1", "worker.charging.set", {})
+    assert await open_turns(desk, notifier) == []
+
+
+async def test_an_unpaid_turn_of_a_worker_that_was_stopped_is_nobodys_concern(desk: Desk, notifier: Notifier) -> None:
+    await unpaid(desk, "wk1")
+    await desk.log.execute(workers.DECIDER, worker_stream(OWNER, "wk1"), OWNER, [Item(StopWorker())])
+    assert await open_turns(desk, notifier) == []
+
+
 HEARTBEAT: Payload = {"source": "autopilot-desktop", "daemon": "on", "accepts_requests": True}
 BUSY = HEARTBEAT | {"busy": {"what": "turn", "since": "2026-02-20T12:00:00Z"}}
 

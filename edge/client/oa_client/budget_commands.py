@@ -1,13 +1,15 @@
-"""`oa budgets`: what may be spent, what is held and what was; for who holds the secret that services share."""
+"""`oa budgets`: what may be spent, held and was; most of it for who holds the secret that services share."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import typer
 
 from oa_client.budgets import Authorization, Reservation
-from oa_client.options import DEFAULT_DATA, AsUser, Caller, Data, Secret, Service, Token, Url, out, serve
+from oa_client.options import DEFAULT_DATA, AsUser, Caller, Data, Secret, Service, Token, Url, out, run, serve
+
+CHARGING_SET: Final = "worker.charging.set"
 
 BudgetId = Annotated[str, typer.Argument(metavar="BUDGET", help="Id of the budget (authorization_id).")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
@@ -17,7 +19,7 @@ Sats = Annotated[int | None, typer.Option(min=0, help="In sats; without it there
 def group() -> typer.Typer:
     budgets = typer.Typer(no_args_is_help=True, help="Budgets: what may be spent, and what is held of it.")
     budgets.command("list")(list_budgets)
-    for command in (show, make, holds, revoke):
+    for command in (show, make, holds, charge, revoke):
         budgets.command()(command)
     return budgets
 
@@ -112,6 +114,44 @@ async def _holds(service: Service, budget_id: str, as_json: bool) -> None:
     _print(found, [_held(hold) for hold in found], as_json)
     if not found and not as_json:
         out.print(f"Nothing is held on {budget_id}.")
+
+
+def charge(
+    worker_id: Annotated[str, typer.Argument(metavar="WORKER", help="Id of the worker whose turns are paid for.")],
+    budget_id: Annotated[str | None, typer.Argument(metavar="[BUDGET]", show_default=False, help="Who pays.")] = None,
+    hold: Annotated[int, typer.Option(min=1, help="Sats that each turn holds, and may use.")] = 100,
+    price: Annotated[
+        list[str] | None, typer.Option(metavar="MODEL=MSATS", help="For a thousand tokens; once for each model.")
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="Nobody pays from now on, and nothing is counted.")] = False,
+    url: Url = None,
+    token: Token = None,
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Have a budget pay for the turns of one of your workers; the newest binding counts."""
+    if off is (budget_id is not None):
+        raise typer.BadParameter("name a budget, or --off")
+    if budget_id is not None and not price:
+        raise typer.BadParameter("a price is needed: --price gpt-5-codex=900")
+    binding = {"authorization_id": budget_id, "hold_sats": hold, "prices": _prices(price or [])} if budget_id else {}
+    run(_charge(Caller(url, token, data), worker_id, binding))
+
+
+async def _charge(caller: Caller, worker_id: str, binding: Mapping[str, object]) -> None:
+    async with caller.client() as client:
+        await client.post_event(worker_id, CHARGING_SET, dict(binding))
+    pays = f"{binding['authorization_id']} pays for the turns of {worker_id}." if binding else "Nobody pays."
+    out.print(pays)
+
+
+def _prices(given: Sequence[str]) -> dict[str, int]:
+    prices = {}
+    for one in given:
+        model, _, msats = one.rpartition("=")
+        if not model or not msats.isdecimal():
+            raise typer.BadParameter(f"{one!r} is no price: MODEL=MSATS, as gpt-5-codex=900")
+        prices[model] = int(msats)
+    return prices
 
 
 def revoke(
