@@ -20,6 +20,7 @@ from edge.api import (
     local_sign_in,
     mailbox,
     me,
+    notifications,
     push_subscriptions,
     sessions,
     sign_in,
@@ -39,7 +40,7 @@ from edge.auth.revocation import revoked_owners
 from edge.auth.services import AuthSettings, Sweeper, auth_services
 from edge.auth.sign_in import LocalSignIn
 from edge.auth.sync_claims import Profile, verify
-from edge.console import answers, manifest, pages
+from edge.console import answers, manifest, pages, service_worker
 from edge.console import assets as console_assets
 from edge.console.assets import Assets
 from edge.console.failures import with_pages
@@ -95,7 +96,7 @@ _ROUTED = (
     *(signed_workers, signed_runs, public_workers, signed_spend, deliveries),
     *(public_runs, public_spend),
     *(health, sign_in, tokens, sessions, me, sync_tokens, signed_health, registry, openapi),
-    *(webhooks, push_subscriptions, answers, pages, console_assets, manifest),
+    *(notifications, webhooks, push_subscriptions, answers, pages, console_assets, manifest, service_worker),
 )
 """Busy ones first: a request is compared with one route after the other."""
 _JOURNAL_TOPICS = [topic for topic in names.SYNC_TOPICS if topic != names.WORKER_EVENTS]

@@ -18,14 +18,17 @@ from producers.errors import Conflict, NotFound
 from producers.eventlog.commands import Item
 from producers.eventlog.log import EventLog
 from producers.notifications import Clear
+from readmodels.notifications import open_of
 from schemas import compact, sql_files
 from schemas.addresses import is_public
+from schemas.events import Payload
 from schemas.names import NOTIFICATIONS, notification_stream, user_owner
 
 SQL = sql_files.load(__file__)
 
 Kind = Literal["webhook", "push"]
 MAX_OF_A_KIND: Final = 20
+MAX_WAITING: Final = 200
 SECRET_PREFIX: Final = "whsec_"
 
 
@@ -75,6 +78,10 @@ class Outlets:
         self._log = log
         self._clock = clock
         self._entropy = entropy
+
+    async def waiting(self, user_id: int) -> Sequence[Payload]:
+        """What is told and not cleared, newest first."""
+        return await open_of(self._pool, user_owner(user_id), MAX_WAITING)
 
     async def list(self, user_id: int, kind: Kind) -> Sequence[Outlet]:
         """Oldest first."""

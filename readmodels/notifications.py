@@ -1,14 +1,17 @@
 """What clients see of notifications: one document each, also once it is cleared (runtime §10.4)."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from readmodels.engine.views import Document, View
-from schemas import names, sql_files
+from schemas import canonical_json, names, sql_files
 from schemas.events import Payload, Recorded
 from schemas.notifications_generated import NotificationRaised
 from schemas.times import iso6
+
+if TYPE_CHECKING:
+    import asyncpg
 
 SQL = sql_files.load(__file__)
 
@@ -39,6 +42,11 @@ class Notice(Document, frozen=True, kw_only=True):
     updated_at: str
     runtime_source: RuntimeSource
     projection_version: str = PROJECTION_VERSION
+
+
+async def open_of(pool: "asyncpg.Pool[Any]", owner: str, limit: int) -> list[Payload]:
+    """What the owner should look at, raised last first."""
+    return [canonical_json.decode(row["document"]) for row in await pool.fetch(SQL["open"], owner, limit)]
 
 
 def notification_id(event: Recorded) -> str:

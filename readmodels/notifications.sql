@@ -13,3 +13,8 @@ create table if not exists <schema>.documents (
 -- name: cut_over
 create or replace view notifications as
 select owner, doc_key, document, doc_version, projected_at from <schema>.documents
+
+-- name: open
+-- the view's primary key by its owner; newest first
+select document from notifications where owner = $1 and document ->> 'status' = 'open'
+ order by document ->> 'raised_at' desc limit $2

@@ -621,6 +621,7 @@ ROUTES: Final = {
     "POST /answer/{token}": NOBODYS_LINK._replace(
         body={"attempt": "a"}, faults=(refused({"attempt": LONG}, "attempt"),)
     ),
+    "GET /api/notifications": Expected(Access.USER, 200),
     "GET /api/webhooks": Expected(Access.USER, 200),
     "POST /api/webhooks": NEW_WEBHOOK,
     f"DELETE {WEBHOOK_PATH}": Expected(Access.USER, 200),
@@ -653,7 +654,9 @@ ROUTES: Final = {
     "GET /budgets": PAGE,
     "GET /budgets/{name}": PAGE,
     "GET /system": PAGE,
+    "GET /notifications": PAGE,
     "GET /tokens": PAGE,
+    "GET /sw.js": Expected(Access.ANYBODY, 200, without_postgres=200),
     "GET /openapi.json": Expected(Access.ANYBODY, 200, without_postgres=200),
     "SOCKET /sync/socket/websocket": Expected(Access.SOCKET, 400, without_postgres=400),
     "SOCKET /socket/websocket": Expected(Access.SOCKET, 400, without_postgres=400),

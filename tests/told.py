@@ -34,6 +34,13 @@ QUICK: Final = OutletSettings(
 )
 
 
+_SHOWN: Final = """
+    insert into rm_notifications_v1.documents (owner, doc_key, document, doc_version, last_position, projected_at)
+    values ($1, $2, $3, $4, $4, $5)
+    on conflict (owner, doc_key) do update set document = excluded.document, doc_version = excluded.doc_version
+"""
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 
@@ -60,6 +67,8 @@ class Owner:
         documents = [self._document(name, status, cause, subject) for name in names]
         async with self.pool.acquire() as connection, connection.transaction():
             await journal.append(connection, NOTIFICATIONS, documents)
+            for one in documents:
+                await connection.execute(_SHOWN, one.owner, one.doc_key, one.payload, one.doc_version, now())
 
     async def ask(self, approval_id: str, worker_id: str = "wk1", within: timedelta = timedelta(minutes=5)) -> None:
         subject = {"worker_id": worker_id, "approval_id": approval_id, "expires_at": iso6(now() + within)}

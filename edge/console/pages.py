@@ -22,6 +22,7 @@ PAGES: Final = (
     Page("/runs/{name}", "run", "Run", within="/runs"),
     Page("/budgets", "budgets", "Budgets", icon="budgets"),
     Page("/budgets/{name}", "budget", "Budget", within="/budgets"),
+    Page("/notifications", "notifications", "Notifications", icon="bell"),
     Page("/tokens", "personal_tokens", "Tokens", icon="key"),
     Page("/system", "system", "System", icon="system", for_admins=True),
 )

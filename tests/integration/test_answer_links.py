@@ -1,11 +1,7 @@
 """Answer links: what they show to whoever has one; an answer counts once, in time, and as it was signed (ADR 15)."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -15,11 +11,10 @@ import pytest
 from schemas import compact
 from schemas.answer_links import AnswerLink, Decision, InvalidLink, opened, sealed
 from schemas.names import user_owner
-from schemas.times import iso6
 from tests.account_app import Unlimited
-from tests.nodes import SETTINGS, Node, node
+from tests.nodes import Node, node
+from tests.questions import KEY, Question, asked
 
-KEY = SETTINGS.outlets.answer_link_key
 LINK = AnswerLink("user:1", "w:a", "ap-1", "accept", 2_000_000_000)
 EMPTY = compact.signature(KEY.encode(), "W10")
 JSON = {"accept": "application/json"}
@@ -66,77 +61,9 @@ async def here(pool: "asyncpg.Pool[Any]") -> AsyncIterator[Node]:
         yield running
 
 
-@dataclass
-class Question:
-    """An approval that a worker of ada's waits for, and how often it was answered."""
-
-    here: Node
-    worker_id: str
-    answers: int = 0
-
-    def link(self, decision: Decision = "accept", **seconds: float) -> str:
-        expires_s = int((datetime.now(UTC) + timedelta(**seconds or {"seconds": 300})).timestamp())
-        return "/answer/" + sealed(KEY, AnswerLink(self.owner, self.worker_id, "ap-1", decision, expires_s))
-
-    @property
-    def owner(self) -> str:
-        return user_owner(self.here.ada.user_id)
-
-    async def say(self, event_type: str, **payload: Any) -> None:
-        event = {"event": {"event_type": event_type, "payload": payload}}
-        path = f"/runtime/codex/workers/{self.worker_id}/events"
-        (await self.here.ada.public("POST", path, json=event)).raise_for_status()
-
-    async def answered(self, decision: str, cause: str = "answered", **by: Any) -> None:
-        await self.say("worker.approval.answered", approval_id="ap-1", decision=decision, cause=cause, **by)
-
-    @asynccontextmanager
-    async def daemon(self) -> AsyncIterator[None]:
-        """Takes answers as the worker's daemon does: the first one counts."""
-        task = asyncio.create_task(self._serve())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def _serve(self) -> None:
-        """Each request once, in order."""
-        seq = 0
-        path = f"/runtime/codex/workers/{self.worker_id}/events"
-        while True:
-            page = (await self.here.ada.public("GET", path, params={"after": seq, "limit": 200})).json()["data"]
-            for event in page["events"]:
-                seq = event["seq"]
-                if event["event_type"] == "worker.request.received":
-                    await self._take(event["payload"])
-            await asyncio.sleep(0.02)
-
-    async def _take(self, request: dict[str, Any]) -> None:
-        self.answers += 1
-        request_id, told = request["request_id"], request["params"]
-        if self.answers == 1:
-            by = {"answered_by": request["requested_by"], "request_id": request_id}
-            await self.answered(told["decision"], **by)
-            await self.say("worker.response", request_id=request_id, response={"result": told})
-        else:
-            error = {"code": -32602, "message": "was answered"}
-            await self.say("worker.error", request_id=request_id, response={"error": error})
-
-
 @pytest.fixture
 async def question(here: Node) -> Question:
-    question = Question(here, f"w:{uuid.uuid4().hex[:8]}")
-    created = await here.ada.public("POST", "/runtime/codex/workers", json={"worker_id": question.worker_id})
-    created.raise_for_status()
-    await question.say("worker.heartbeat", source="autopilot-desktop", daemon="on", accepts_requests=True)
-    ids = {"thread_id": "th", "turn_id": "t", "item_id": "i"}
-    until = iso6(datetime.now(UTC) + timedelta(minutes=5))
-    about = {"command": "make deploy <now>", "cwd": "/home/ada/site", "reason": "it is asked for"}
-    choices = ["accept", "accept_for_thread", "deny"]
-    told = {"approval_id": "ap-1", "kind": "command", **ids, "choices": choices, "expires_at": until, **about}
-    await question.say("worker.approval.requested", **told)
-    return question
+    return await asked(here)
 
 
 async def test_opening_a_link_shows_what_is_asked_and_changes_nothing(here: Node, question: Question) -> None:
@@ -182,8 +109,8 @@ async def test_pressing_twice_counts_once_and_later_the_page_says_who_answered(h
 
 
 async def test_an_answer_from_elsewhere_is_told(here: Node, question: Question) -> None:
-    who = {"owner": question.owner, "client": "console", "token": None}
-    await question.answered("deny", answered_by=who, request_id="r")
+    by = {"owner": question.owner, "client": "console", "token": None}
+    await question.answered("deny", answered_by=by, request_id="r")
     page = await here.http.get(question.link())
     assert "Already denied" in page.text
     assert "console answered at" in page.text

@@ -367,3 +367,17 @@ async def test_what_is_no_address_is_undelivered(url: str) -> None:
     with pytest.raises(Undelivered):
         await outgoing.post(url, {}, b"{}")
     await outgoing.close()
+
+
+# --- what waits now ------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_open_is_listed_newest_first_for_its_owner_only(
+    pool: "Pool[Any]", log: EventLog, ada: Owner
+) -> None:
+    bob = await owner_of(pool, log, "bob@lane.test")
+    await ada.tell("worker/a", "worker/b", "worker/c")
+    await ada.tell("worker/b", status="cleared")
+    await bob.tell("his")
+    found = [notice["notification_id"] for notice in await ada.outlets.waiting(ada.user_id)]
+    assert found == ["worker/c", "worker/a"]
