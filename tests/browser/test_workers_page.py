@@ -48,6 +48,8 @@ async def test_what_happens_is_shown_as_it_happens_without_asking_again(workers:
     await workers.says("laptop:one", "Ready")
     await fleet.beat("laptop:one", "Fix the flaky test")
     await workers.says("laptop:one", "Codex working on “Fix the flaky test” for 6")
+    await fleet.say("laptop:one", "All tests\npass now.")
+    await workers.says("laptop:one", "All tests pass now.")
     await fleet.client.stop_worker("laptop:one", "enough")
     await workers.says("laptop:one", "Stopped")
     assert await workers.names("stopped") == ["laptop:one"]

@@ -80,6 +80,10 @@ class Fleet:
         busy = what and {"what": what, "since": since, "thread_id": "t", "turn_id": "u"}
         await self._tell(worker_id, "worker.heartbeat", {"accepts_requests": True, "busy": busy})
 
+    async def say(self, worker_id: str, text: str) -> None:
+        said = {"item": {"type": "agentMessage", "id": "i", "text": text}}
+        await self._tell(worker_id, "worker.event", {"method": "item/completed", "params": said})
+
     async def ask(self, worker_id: str, approval_id: str) -> None:
         asked = {"approval_id": approval_id, "thread_id": "t", "turn_id": "u", "item_id": "i", "kind": "command"}
         expires_at = (datetime.now(UTC) + timedelta(minutes=9)).isoformat().replace("+00:00", "Z")
