@@ -41,14 +41,17 @@ export class VirtualList extends EventTarget {
 
   /** What is in the document, first and last. */
   get range() {
-    const shown = this.items.filter(({ key }) => this.#shown.has(key));
-    return [shown[0], shown.at(-1)];
+    const places = this.#shownPlaces();
+    return [this.items[places[0]], this.items[places.at(-1)]];
   }
 
   set(items) {
     const anchor = this.#isStuck ? null : this.#anchor();
+    const known = this.items.length;
+    const isLonger = known > 0 && items[0]?.key === this.items[0].key && items[known - 1]?.key === this.items[known - 1].key;
     this.items = items;
-    this.#places = new Map(items.map(({ key }, place) => [key, place]));
+    if (!isLonger) this.#places.clear();
+    for (let place = isLonger ? known : 0; place < items.length; place += 1) this.#places.set(items[place].key, place);
     this.#draw(anchor && { ...anchor, place: this.#placeOf(anchor) });
   }
 
@@ -96,15 +99,21 @@ export class VirtualList extends EventTarget {
 
   /** The topmost item in the viewport, and where it is; while none is in the document, by estimate. */
   #anchor() {
-    const shown = this.items.filter(({ key }) => this.#shown.has(key));
-    for (const item of shown) {
-      const { top, bottom } = this.#shown.get(item.key).element.getBoundingClientRect();
-      if (bottom > 0 && top < innerHeight) return { key: item.key, seq: item.seq, place: this.#places.get(item.key), top };
+    for (const place of this.#shownPlaces()) {
+      const { key, seq } = this.items[place];
+      const { top, bottom } = this.#shown.get(key).element.getBoundingClientRect();
+      if (bottom > 0 && top < innerHeight) return { key, seq, place, top };
     }
     let top = this.#parent.getBoundingClientRect().top;
     const place = this.items.findIndex((item) => (top += this.#height(item)) > 0);
     const found = place === -1 ? this.items.length - 1 : place;
     return { key: this.items[found]?.key, seq: this.items[found]?.seq ?? 0, place: found, top: top - this.#height(this.items[found]) };
+  }
+
+  /** Of what is in the document, ascending. */
+  #shownPlaces() {
+    const places = [...this.#shown.keys()].map((key) => this.#places.get(key));
+    return places.filter((place) => place !== undefined).sort((one, other) => one - other);
   }
 
   #placeOf({ key, seq }) {
@@ -141,7 +150,7 @@ export class VirtualList extends EventTarget {
 
   /** What is in the document stays there while it is little, and with it the focus and what was selected. */
   #withShown([from, to]) {
-    const places = [...this.#shown.keys()].map((key) => this.#places.get(key)).filter((place) => place !== undefined);
+    const places = this.#shownPlaces();
     const [first, last] = [Math.min(from, ...places), Math.max(to, ...places.map((place) => place + 1))];
     return last - first <= KEPT ? [first, last] : [from, to];
   }

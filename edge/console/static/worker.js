@@ -37,6 +37,7 @@ let worker = null;
 let sync = null;
 let missing = false;
 let waiting = [];
+let telling = null;
 
 // --- what is shown ---------------------------------------------------------------------------------------------------
 
@@ -79,7 +80,14 @@ function shown() {
   told();
 }
 
+/** Once a frame, however much arrives. */
 function told() {
+  if (telling) return;
+  telling = requestAnimationFrame(tell);
+}
+
+function tell() {
+  telling = null;
   const state = ofWorker(worker, history.transcript, sync?.state, Date.now());
   part("empty").hidden = missing || !worker || history.events.length === 0 || history.hasOlder || history.transcript.blocks.some(({ kind }) => kind === "user") || outbox.messages.length > 0;
   part("controls").hidden = !worker;
