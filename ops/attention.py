@@ -50,15 +50,15 @@ def _processes(processes: list[Told]) -> Iterator[Alarm]:
 
 def _late(told: Told) -> Iterator[Alarm]:
     if (late_s := told["relay"]["lag_seconds"]) > LATE_AFTER_S["relay"]:
-        yield Alarm("RelayLagHigh", "relay", f"Kafka has not acknowledged what was recorded {late_s:.0f} s ago.")
+        yield Alarm("RelayLagHigh", "relay", f"Kafka has not acknowledged what was recorded {_span(late_s)} ago.")
     for one in told["followers"]:
         if (late_s := one["lag_seconds"]) > LATE_AFTER_S[one["kind"]]:
-            text = f"{one['name']} has not come to what was recorded {late_s:.0f} s ago."
+            text = f"{one['name']} has not come to what was recorded {_span(late_s)} ago."
             yield Alarm("ProjectionStuck", HOPS[one["kind"]], text)
     for one in (told["tail"], *told["journal"]):
         if (late_s := one["lag_seconds"]) > LATE_AFTER_S["edge"]:
             where = one.get("topic", "the log")
-            yield Alarm("ProcessDown", "edge", f"This edge has not read what came to {where} {late_s:.0f} s ago.")
+            yield Alarm("ProcessDown", "edge", f"This edge has not read what came to {where} {_span(late_s)} ago.")
 
 
 def _parked(quarantine: list[Told]) -> Iterator[Alarm]:
@@ -73,7 +73,15 @@ def _audit(audit: Told) -> Iterator[Alarm]:
     if number := audit["differences"]:
         yield Alarm("AuditDifferences", None, f"The audit found {_counted(number, 'difference')}.")
     elif (audit["agreed_seconds_ago"] or 0) > AUDIT_OLD_AFTER_S:
-        yield Alarm("AuditStale", None, f"No audit has agreed for {audit['agreed_seconds_ago'] / 60:.0f} minutes.")
+        yield Alarm("AuditStale", None, f"No audit has agreed for {_span(audit['agreed_seconds_ago'])}.")
+
+
+def _span(seconds: float) -> str:
+    """Coarse, so that the text stays the same from look to look."""
+    for least, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= least:
+            return f"{seconds // least:.0f} {unit}"
+    return "half a minute"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -119,6 +119,7 @@ async def test_a_parked_document_is_retried_by_keyboard(page: Page, pool: "Pool[
     await expect(row).to_contain_text("1 event waits behind it")
     await expect(page.get_by_text("QuarantineNotEmpty")).to_be_visible()
     await expect(hop(page, "Views")).to_have_class(re.compile(r"\bbad\b"))
+    await expect(hop(page, "Views")).to_contain_text("1 parked")
     await row.get_by_text("The event").press("Enter")
     await expect(row.get_by_text("worker.event v0")).to_be_visible()
     seen = await page.locator("#as-of").inner_text()

@@ -58,8 +58,15 @@ ALARMS = [
     ("log.suspended", "restored", "LogSuspended", "log", "restored"),
     ("processes.1.runs", False, "ProcessDown", "relay", "the relay"),
     ("processes.2.ready", False, "ProcessDown", "views", "processors on desk (process 7) does not get on"),
-    ("relay.lag_seconds", 30.1, "RelayLagHigh", "relay", "30 s ago"),
-    ("followers.0.lag_seconds", 60.1, "ProjectionStuck", "views", "worker_summaries"),
+    ("relay.lag_seconds", 30.1, "RelayLagHigh", "relay", "half a minute ago"),
+    ("relay.lag_seconds", 7300.0, "RelayLagHigh", "relay", "2 h ago"),
+    (
+        "followers.0.lag_seconds",
+        60.1,
+        "ProjectionStuck",
+        "views",
+        "worker_summaries has not come to",
+    ),
     ("followers.1.lag_seconds", 60.1, "ProjectionStuck", "reactions", "executor.frames"),
     ("journal.0.lag_seconds", 30.1, "ProcessDown", "edge", "runtime.notifications"),
     ("tail.lag_seconds", 30.1, "ProcessDown", "edge", "the log"),
@@ -67,7 +74,7 @@ ALARMS = [
     ("quarantine", [{"version": None}] * 2, "QuarantineNotEmpty", "reactions", "2 reactions parked"),
     ("log.timers_overdue", 2, "TimersOverdue", "log", "2 deadlines"),
     ("audit.differences", 3, "AuditDifferences", None, "3 differences"),
-    ("audit.agreed_seconds_ago", 1860.0, "AuditStale", None, "31 minutes"),
+    ("audit.agreed_seconds_ago", 1860.0, "AuditStale", None, "31 min"),
 ]
 
 

@@ -2,7 +2,7 @@
 
 import { lag, number, span } from "./amounts.js";
 import { el, icon, keyed, replace } from "./dom.js";
-import { clock, full, time } from "./times.js";
+import { ago, clock, full, time } from "./times.js";
 
 /** Shows all of a look (`GET /api/system`); `act(name, parked)` is called for "retry" and "drop". */
 export function show(seen, act) {
@@ -35,27 +35,29 @@ function alarm({ alert, text }) {
 
 // --- the flow ---------------------------------------------------------------------------------------------------------
 
-function flow({ log, relay, followers, tail, journal, attention }) {
+function flow({ log, relay, followers, tail, journal, attention, quarantine }) {
   const ofKind = (kind) => followers.filter((one) => one.kind === kind);
+  const reactions = quarantine.filter((one) => one.version === null).length;
   hop("log", number(log.position), wrote(log));
   hop("relay", number(relay.position), relay);
-  hop("views", number(ofKind("view").length), worst(ofKind("view")));
-  hop("reactions", number(ofKind("reaction").length), worst(ofKind("reaction")));
+  hop("views", number(ofKind("view").length), worst(ofKind("view")), quarantine.length - reactions);
+  hop("reactions", number(ofKind("reaction").length), worst(ofKind("reaction")), reactions);
   hop("edge", number(tail.position), worst([tail, ...journal]));
   const alarmed = new Set(attention.map((one) => one.hop));
   for (const place of document.querySelectorAll("[data-hop]")) place.classList.toggle("bad", alarmed.has(place.dataset.hop));
 }
 
-function hop(name, value, behind) {
+function hop(name, value, behind, stopped = 0) {
   const place = document.querySelector(`[data-hop="${name}"]`);
   put(place.querySelector(".hop-value"), value);
-  put(place.querySelector(".hop-lag"), typeof behind === "string" ? behind : lag(behind));
+  const told = typeof behind === "string" ? behind : lag(behind);
+  put(place.querySelector(".hop-lag"), stopped ? `${number(stopped)} parked · ${told}` : told);
   place.classList.toggle("behind", behind.lag_positions > 0);
 }
 
 function wrote({ suspended, recorded_at: recordedAt }) {
   if (suspended) return "suspended";
-  return recordedAt ? `wrote ${clock(recordedAt)}` : "empty";
+  return recordedAt ? `wrote ${ago(recordedAt)}` : "empty";
 }
 
 function worst(some) {
@@ -135,11 +137,11 @@ function audit(found) {
   keyed(list, (found?.first ?? []).map((text) => ({ text })), (one) => one.text, (one) => el("li", {}, one.text));
 }
 
-function outcome({ position, differences, found_after: after, agreed_seconds_ago: ago }) {
+function outcome({ position, differences, found_after: after, agreed_seconds_ago: age }) {
   const through = `up to position ${number(position)}`;
   if (differences) return `${number(differences)} differences ${through}, the first after position ${number(after)}:`;
-  if (ago === null) return `Under way ${through}.`;
-  return `Log, topics, views and journal agree ${through}, as of ${span(ago)} ago.`;
+  if (age === null) return `Under way ${through}.`;
+  return `Log, topics, views and journal agree ${through}, as of ${span(age)} ago.`;
 }
 
 // --- what is parked ---------------------------------------------------------------------------------------------------
