@@ -157,8 +157,8 @@ async def _round(browser: "Browser", url: str, cookies: list[Any], recorder: Rec
         await page.goto(f"{url}/workers/{WORKER}")
         usable = await (await page.wait_for_function(_USABLE, arg=_LAST, timeout=WITHIN_MS)).json_value()
         following = await _following(page, recorder, f"message-{number}")
-        heap_mib = await _heap_mib(page)
-        return Round(usable, heap_mib, following, await _scrolling(page))
+        scrolling = await _scrolling(page)
+        return Round(usable, await _heap_mib(page), following, scrolling)
     finally:
         await context.close()
 

@@ -61,7 +61,7 @@ async def seeded(stack: Operator, person: Person, folder: Path, mark: str, word:
             run_id, budget_id = await _spent(stack, person, mark, word)
             await _told_elsewhere(stack, person, mark)
             ids = {"worker": desk.worker_id, "run": run_id, "budget": budget_id}
-            async with _parked(stack, person, desk.worker_id):
+            async with _parked(stack, person, f"desktopw:nightly-{mark}"):
                 yield Content(ids, mark, word)
 
 
