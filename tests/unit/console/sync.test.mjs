@@ -421,8 +421,7 @@ test("an answer may take as long as a replay before it", async () => {
     clock.tick(7000);
     page.wire.rows(EVENTS, watermark);
   }
-  page.wire.answer("sync:subscribe");
-  assert.equal(Wire.opened.length, 1);
+  assert.equal(page.wire.readyState, 1);
 });
 
 test("woken up, a page asks at once whether its connection lives", async () => {
@@ -489,13 +488,17 @@ test("a row that is being shown while the cursor is set anew does not set it bac
   page.wire.accept();
   load.finish();
   await settled();
-  page.wire.rows(EVENTS, 11);
+  page.wire.rows(EVENTS, 11, 12);
   await settled();
   page.wire.drop();
   clock.tick(250);
   await page.granted({ [EVENTS]: 3 }); // restored from a backup
   shown.finish();
+  load.finish();
   await settled();
+  load.finish();
+  await settled();
+  assert.deepEqual([page.rows, load.begun], [[11], 2]);
   page.wire.open();
   page.wire.answer("phx_join");
   assert.deepEqual(page.wire.asked("sync:subscribe").resume_after, { [EVENTS]: 3 });
@@ -529,12 +532,28 @@ test("two parts of a page follow one topic, each from its own snapshot", async (
   await settled();
   const rows = [];
   const second = gate();
+  shelf.kept.clear();
   page.sync.follow(EVENTS, { load: second, change: ({ watermark }) => rows.push(watermark) });
   page.wire.rows(EVENTS, 12);
   second.finish();
   await settled();
   assert.deepEqual([page.rows, rows, first.begun, second.begun], [[11, 12], [12], 1, 1]);
   assert.equal(Wire.opened.length, 1);
+});
+
+test("of parts that follow one topic, a reconnection goes on from the one that is behind", async () => {
+  const page = new Page();
+  await page.live();
+  page.sync.follow(EVENTS, { load: async () => {}, change: gate() });
+  page.sync.follow(EVENTS, { load: async () => {}, change: () => {} });
+  await settled();
+  page.wire.rows(EVENTS, 11, 12);
+  await settled();
+  page.wire.drop();
+  clock.tick(250);
+  await page.granted({ [EVENTS]: 12 });
+  page.wire.accept();
+  assert.deepEqual(page.wire.asked("sync:subscribe").resume_after, { [EVENTS]: 10 });
 });
 
 test("who stops following gets nothing more, and the last one of a topic unsubscribes", async () => {
