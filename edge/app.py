@@ -36,7 +36,7 @@ from edge.auth.admins import Admins
 from edge.auth.clock import Clock, system_clock, unix_seconds
 from edge.auth.mail import Mailer
 from edge.auth.rate_limits import Counter
-from edge.auth.revocation import revoked_owners
+from edge.auth.revocation import revoked_before
 from edge.auth.services import AuthSettings, Sweeper, auth_services
 from edge.auth.sign_in import LocalSignIn
 from edge.auth.sync_claims import Profile, verify
@@ -294,7 +294,7 @@ def _live(settings: EdgeSettings, topics: Collection[TopicSource], outside: Outs
     return LiveSync(
         topics,
         lambda token: verify(token, profiles, unix_seconds(outside.clock)),
-        functools.partial(revoked_owners, outside.pool),
+        functools.partial(revoked_before, outside.pool),
         settings.sync,
         outside.spans,
     )

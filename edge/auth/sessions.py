@@ -83,8 +83,8 @@ class Sessions:
         await self._pool.execute(SQL["remove"], id_hash(session_id))
 
     async def close_all(self, user_id: int) -> int:
-        """How many there were."""
-        return len(await self._pool.fetch(SQL["remove_all"], user_id))
+        """How many there were; sockets opened so far end with them."""
+        return len(await self._pool.fetch(SQL["remove_all"], user_id, self._clock()))
 
     async def sweep(self) -> None:
         await self._pool.execute(SQL["sweep"], self._clock() - self._lifetime)

@@ -16,7 +16,8 @@ update sessions set last_seen_at = $2 where id_hash = $1 and last_seen_at < $2
 delete from sessions where id_hash = $1
 
 -- name: remove_all
--- Index: sessions_of_user.
+-- Index: sessions_of_user, users_pkey.
+with noted as (update users set signed_out_at = $2 where id = $1)
 delete from sessions where user_id = $1 returning 1
 
 -- name: sweep

@@ -48,12 +48,16 @@ class Profile:
 
 @dataclass(frozen=True)
 class SyncClaims:
-    """`scopes` as granted, in order; `owner` is None when the token names nobody we know: it may see no rows."""
+    """`scopes` as granted, in order; `owner` is None when the token names nobody we know: it may see no rows.
+
+    `issued_at` in unix seconds.
+    """
 
     subject: str
     org_id: str
     owner: str | None
     scopes: tuple[str, ...]
+    issued_at: int
 
 
 def verify(token: str, profiles: Sequence[Profile], now: int) -> SyncClaims:
@@ -107,7 +111,7 @@ def _verify(
     scopes = _scopes(claims.get("oa_sync_scopes"))
     _check_times(claims, now)
     _check_expected(claims, profile)
-    return SyncClaims(subject, org_id, _owner(subject, org_id, profile), scopes)
+    return SyncClaims(subject, org_id, _owner(subject, org_id, profile), scopes, _seconds(claims, "iat"))
 
 
 def _text(claims: dict[str, Any], name: str) -> str:

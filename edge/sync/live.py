@@ -29,8 +29,8 @@ from schemas.cancellation import raise_if_cancelled
 from schemas.history import History
 from schemas.tracing import Spans
 
-Revoked = Callable[[Collection[str]], Awaitable[Collection[str]]]
-"""Which of these owners may no longer read."""
+Revoked = Callable[[Collection[str]], Awaitable[Mapping[str, float]]]
+"""Which of these owners' tokens no longer count: those minted before a time in unix seconds."""
 
 _NOBODY = ""
 """Owns no rows: a token that names nobody we know may connect and sees nothing."""
@@ -83,7 +83,7 @@ class LiveSync:
         self._revoked = revoked
         self._settings = settings
         self._subscription_numbers = itertools.count(1)
-        self._sessions: set[Session] = set()
+        self._sessions: dict[Session, int] = {}
         self.routes: list[BaseRoute] = routes(Endpoint(verify, settings.public_host, self._serve))
 
     async def run(self) -> None:
@@ -104,8 +104,9 @@ class LiveSync:
 
     async def _recheck(self) -> None:
         revoked = await self._revoked({session.owner for session in self._sessions})
-        for session in [session for session in self._sessions if session.owner in revoked]:
-            session.outlet.close(POLICY)
+        for session, minted_at in list(self._sessions.items()):
+            if minted_at < revoked.get(session.owner, 0):
+                session.outlet.close(POLICY)
 
     async def _serve(self, websocket: WebSocket, claims: SyncClaims, framing: Framing) -> None:
         socket = outlet(websocket.scope)
@@ -116,13 +117,13 @@ class LiveSync:
         session = Session(socket, owner, claims.scopes, framing, self._hub, numbers, settings)
         socket.on_pong = session.pong
         metrics.CONNECTIONS.labels("open", "ok").inc()
-        self._sessions.add(session)
+        self._sessions[session] = claims.issued_at
         metrics.ACTIVE.labels("open", "ok").set(len(self._sessions))
         try:
             await self._run(session, websocket)
         finally:
             socket.on_pong = None
-            self._sessions.discard(session)
+            del self._sessions[session]
             metrics.ACTIVE.labels("open", "ok").set(len(self._sessions))
 
     async def _run(self, session: Session, websocket: WebSocket) -> None:

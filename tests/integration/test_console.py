@@ -1,5 +1,6 @@
 """The console's pages and assets: who sees them, how they are served, and what they may do (ADR 15, edge §1.6)."""
 
+import math
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,8 +14,10 @@ import pytest
 from edge.app import EdgeSettings, Outside, build
 from edge.auth.clock import system_clock
 from edge.auth.mail.mailbox import Mailbox
+from edge.auth.revocation import revoked_before
 from edge.console.pages import PAGES
 from ops.database import open_pool
+from schemas.names import user_owner
 from tests.account_app import Unlimited
 from tests.nodes import SETTINGS, Node, node
 
@@ -241,6 +244,14 @@ async def test_signing_out_everywhere_ends_each_session_of_the_user_and_no_other
         assert "oa_session" not in browser.cookies
         statuses = [(await one.get("/tokens")).status_code for one in (browser, second, other)]
         assert statuses == [302, 302, 200]
+
+
+async def test_sockets_opened_so_far_end_with_it_as_with_the_account(here: Node, pool: "asyncpg.Pool[Any]") -> None:
+    ada, nobody = user_owner(here.ada.user_id), user_owner(10**9)
+    asked_at = system_clock().timestamp()
+    assert await revoked_before(pool, [ada, nobody]) == {nobody: math.inf}
+    await here.ada.public("DELETE", "/sessions")
+    assert asked_at <= (await revoked_before(pool, [ada]))[ada] <= system_clock().timestamp()
 
 
 async def test_personal_tokens_survive_it_and_may_ask_for_it(here: Node) -> None:

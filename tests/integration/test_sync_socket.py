@@ -3,8 +3,9 @@
 import asyncio
 import itertools
 import json
+import math
 import socket
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -42,11 +43,12 @@ SCOPES = ",".join(names.SYNC_TOPICS)
 
 
 def verify(token: str) -> SyncClaims:
-    """A token that says what it grants: `<owner>|<scope>,…`."""
-    owner, separator, scopes = token.partition("|")
+    """A token that says what it grants, and may say when it was minted: `<owner>|<scope>,…|<unix seconds>`."""
+    owner, separator, granted = token.partition("|")
     if not separator:
         raise InvalidToken("no scopes")
-    return SyncClaims(owner, owner, owner or None, tuple(scopes.split(",")))
+    scopes, _, minted_at = granted.partition("|")
+    return SyncClaims(owner, owner, owner or None, tuple(scopes.split(",")), int(minted_at or 0))
 
 
 @dataclass
@@ -54,20 +56,20 @@ class Server:
     address: str
     running: uvicorn.Server
     live: LiveSync
-    revoked: set[str] = field(default_factory=set)
+    revoked: dict[str, float] = field(default_factory=dict)
 
     def url(self, query: str, path: str = PATH) -> str:
         return f"ws://{self.address}{path}?{query}"
 
-    def socket(self, owner: str = ME, **more: Any) -> connect:
-        return connect(self.url(f"token={owner}|{SCOPES}&vsn=2.0.0"), **more)
+    def socket(self, owner: str = ME, minted_at: int = 0, **more: Any) -> connect:
+        return connect(self.url(f"token={owner}|{SCOPES}|{minted_at}&vsn=2.0.0"), **more)
 
 
 @asynccontextmanager
 async def served(topics: Collection[TopicSource], settings: SyncSettings | None = None) -> AsyncIterator[Server]:
-    revoked: set[str] = set()
+    revoked: dict[str, float] = {}
 
-    async def those_revoked(_owners: Collection[str]) -> Collection[str]:
+    async def those_revoked(_owners: Collection[str]) -> Mapping[str, float]:
         return revoked
 
     live = LiveSync(topics, verify, those_revoked, settings or SyncSettings())
@@ -329,10 +331,22 @@ async def test_sockets_of_a_revoked_principal_are_closed_with_1008() -> None:
         mine = Client(await stack.enter_async_context(server.socket(ME)))
         other = Client(await stack.enter_async_context(server.socket(SOMEBODY_ELSE)))
         await other.subscribe()
-        server.revoked.add(ME)
+        server.revoked[ME] = math.inf
         assert await mine.close_code() == 1008
         topic.publish(SOMEBODY_ELSE)
         assert len(await other.updates(1)) == 1
+
+
+async def test_sockets_of_tokens_from_before_a_sign_out_everywhere_are_closed_with_1008() -> None:
+    topic, settings = MemoryTopic(), SyncSettings(recheck_interval_s=0.02)
+    async with served(topics_with(topic), settings) as server, AsyncExitStack() as stack:
+        before = Client(await stack.enter_async_context(server.socket(ME, minted_at=999)))
+        after = Client(await stack.enter_async_context(server.socket(ME, minted_at=1000)))
+        await after.subscribe()
+        server.revoked[ME] = 1000
+        assert await before.close_code() == 1008
+        topic.publish(ME)
+        assert len(await after.updates(1)) == 1
 
 
 async def test_a_slow_consumer_is_closed_with_1013_and_others_are_served() -> None:
