@@ -202,7 +202,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(name)
 
 
+class FailuresAtOnce:
+    """Says which test failed when it did; a dot in a long run of two processes has no name."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal:
+            terminal.write_line(f"\n{report.nodeid} failed in its {report.when}")
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(FailuresAtOnce(config))
     os.environ.pop("COLUMNS", None)  # `pytest -n` tells its processes a width, which consoles would take for ever
     if budget_s := os.environ.get("TEST_BUDGET_S"):
         config.pluginmanager.register(SlowLanes(float(budget_s)))

@@ -30,7 +30,7 @@ EVENTS = 20_000
 RATE = 100
 RUN_S = 15
 ROUNDS = 3
-SCROLLS = 60
+SCROLL_PX = 2_400
 WITHIN_MS = 60_000
 _TOGETHER = 500
 _LINES, _WORDS = 6, 26
@@ -39,6 +39,7 @@ _LAST = "That was all of it."
 
 _USABLE = """last => !document.querySelector("textarea")?.disabled
     && document.querySelector("main").innerText.includes(last) && performance.now()"""
+_AT_THE_BEGINNING = """() => ["1", "2", "3"].some(seq => document.querySelector(`a[href="?at=${seq}"]`))"""
 _COUNT_FRAMES = """() => {
     const took = (window.benchFrames = []);
     let before = performance.now();
@@ -173,11 +174,12 @@ async def _following(page: "Page", recorder: Recorder, item_id: str) -> list[flo
 
 
 async def _scrolling(page: "Page") -> list[float]:
-    """Back through the history, which loads meanwhile."""
+    """Back through the whole history, which loads meanwhile."""
     await page.mouse.move(640, 400)
     await page.evaluate(_COUNT_FRAMES)
-    for _ in range(SCROLLS):
-        await page.mouse.wheel(0, -600)
+    async with asyncio.timeout(WITHIN_MS / 1000):
+        while not await page.evaluate(_AT_THE_BEGINNING):
+            await page.mouse.wheel(0, -SCROLL_PX)
     frames: list[float] = await page.evaluate("() => benchFrames")
     return frames
 
