@@ -9,6 +9,8 @@ import httpx
 from tests.e2e.device import decoded
 
 CSRF_COOKIE = "XSRF-TOKEN"
+TOKEN = "laptop"
+"""What the one that everybody has is called."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +30,7 @@ async def sign_in(url: str, email: str) -> Person:
         [mail, *_] = decoded(await http.get("/dev/mailbox", params={"to": email}, headers={"accept": _JSON}))["data"]
         signed_in = decoded(await http.post("/api/auth/verify", json={"code": mail["code"]}))
         headers = {"x-xsrf-token": http.cookies[CSRF_COOKIE]}
-        made = decoded(await http.post("/api/tokens", json={"name": "laptop"}, headers=headers))
+        made = decoded(await http.post("/api/tokens", json={"name": TOKEN}, headers=headers))
         return Person(email, signed_in["userId"], made["data"]["token"], dict(http.cookies))
 
 

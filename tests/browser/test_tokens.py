@@ -8,11 +8,8 @@ import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 
 from tests.account_app import bearer
-from tests.browser.people import Person, sign_in
+from tests.browser.people import TOKEN, Person, sign_in
 from tests.browser.visits import Tolerate, Visits
-
-MADE = "browser lane"
-"""What `sign_in` called the one that it made."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -39,7 +36,7 @@ def row(page: Page, name: str) -> Locator:
 
 async def made(page: Page, name: str) -> str:
     """By keyboard alone: what the page shows, and copies."""
-    await expect(row(page, MADE)).to_be_visible()
+    await expect(row(page, TOKEN)).to_be_visible()
     await page.keyboard.press("n")
     await page.keyboard.type(name)
     await page.keyboard.press("Enter")
@@ -69,7 +66,7 @@ async def test_a_token_is_shown_once_works_and_ends_when_it_is_revoked(
     await page.get_by_role("button", name="Revoke build server").click()
     await page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     await expect(row(page, "build server")).to_have_count(0)
-    await expect(row(page, MADE)).to_be_visible()
+    await expect(row(page, TOKEN)).to_be_visible()
     assert (await http.get("/api/me", headers=bearer(token))).status_code == 401
 
 
@@ -98,4 +95,4 @@ async def test_when_they_cannot_be_read_it_says_so_and_tries_again(page: Page, t
     await expect(page.get_by_role("heading", name="The tokens cannot be read")).to_be_visible()
     await page.unroute("**/api/tokens")
     await page.get_by_role("button", name="Try again").click()
-    await expect(row(page, MADE)).to_be_visible()
+    await expect(row(page, TOKEN)).to_be_visible()
