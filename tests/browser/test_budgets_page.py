@@ -14,8 +14,6 @@ from tests.local_stack import Operator
 
 THIN = "\u202f"
 
-expect.set_options(timeout=30_000)
-
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def service(stack: Operator, ada: Person) -> AsyncIterator[Client]:

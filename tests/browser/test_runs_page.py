@@ -17,8 +17,6 @@ from tests.local_stack import Operator
 EVENTS = 260
 """More than a page of them."""
 
-expect.set_options(timeout=30_000)
-
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def service(stack: Operator, ada: Person) -> AsyncIterator[Client]:

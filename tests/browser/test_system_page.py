@@ -29,7 +29,6 @@ from tests.worker_events import STARTED, Log, commit, delivered, heartbeat
 Pool = asyncpg.Pool
 OPERATOR = "ada@lane.test"
 PARTITIONS = 6
-expect.set_options(timeout=30_000)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -22,7 +22,6 @@ pytestmark = [
     pytest.mark.timeout(180),
 ]
 
-expect.set_options(timeout=30_000)
 
 _LOST = "ERR_|Failed to load resource|WebSocket|Failed to fetch|could not be loaded"
 """What a browser says of a server that is away."""

@@ -13,7 +13,7 @@ from tests.browser.people import Person
 Theme = Literal["light", "dark"]
 Width = Literal[360, 768, 1280, 1440]
 HEIGHTS: Final[dict[Width, int]] = {360: 740, 768: 1024, 1280: 800, 1440: 900}
-_WITHIN_MS = 20_000
+WITHIN_MS = 30_000
 _LOCAL_SCHEMES = ("data", "blob", "about", "chrome-error")
 
 
@@ -99,7 +99,7 @@ class Visits:
             **options,
         )
         self._closing.push_async_callback(context.close)
-        context.set_default_timeout(_WITHIN_MS)
+        context.set_default_timeout(WITHIN_MS)
         self.watch.over(context)
         return context
 
