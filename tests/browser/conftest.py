@@ -11,16 +11,18 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from tests.browser.chromium import Chromium, chromium, launched
 from tests.browser.content import Content, seeded
 from tests.browser.people import Person, sign_in
-from tests.browser.visits import Tolerate, Visits
+from tests.browser.visits import WITHIN_MS, Tolerate, Visits
 from tests.debian import Missing
 from tests.e2e.worker_desk import Desk, at_a_desk
 from tests.local_stack import Operator
 from tests.services import run
+
+expect.set_options(timeout=WITHIN_MS)
 
 HERE = Path(__file__).parent
 LOCAL = "you@example.test"
