@@ -131,10 +131,10 @@ def url(stack: Operator) -> str:
     return f"http://127.0.0.1:{stack.port}"
 
 
-LANES = ("tests/e2e/", "tests/browser/", "tests/faults/", "tests/integration/")
-"""In this order: what takes long begins first, what is left fills the gaps."""
-SHARED = ("tests/e2e/", "tests/browser/")
+SHARED = ("tests/browser/", "tests/e2e/")
 """Lanes whose tests share one stack: all of a lane run in one process."""
+LANES = ("tests/unit/", "tests/property/", "tests/conformance/", "tests/faults/", "tests/integration/", *SHARED)
+"""In this order: what is quick tells first; shared stacks, once started, live until the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -149,7 +149,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> tuple[int, str, bool]:
-    lane = next((number for number, lane in enumerate(LANES) if item.nodeid.startswith(lane)), len(LANES))
+    [lane] = [number for number, lane in enumerate(LANES) if item.nodeid.startswith(lane)]
     return lane, item.path.name, item.get_closest_marker("slow") is not None
 
 

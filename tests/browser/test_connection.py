@@ -7,10 +7,13 @@ import json
 import re
 import signal
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest_asyncio
+from oa_client.errors import StaleCursor
+from oa_client.sync import follow
 from playwright.async_api import Page, Route, expect
 
 from ops.stack import secrets
@@ -199,15 +202,15 @@ async def test_a_cursor_that_is_no_longer_kept_costs_a_snapshot(
     await workers.phase("offline")
     other = await uninterrupted(visits, dave)
     await changes(fleet, through=other)
-    await forget_rows(stack, dave)
+    await forget_rows(stack, dave, fleet)
     asked = len(workers.requests)
     reach.gate.open()
     await agree(workers, other)
     assert workers.requests[asked:] == ["GET /workers?limit=200"]
 
 
-async def forget_rows(stack: Operator, person: Person) -> None:
-    """As if all this person's rows had been written two days ago; the edge remembers what it found for some seconds."""
+async def forget_rows(stack: Operator, person: Person, fleet: Fleet) -> None:
+    """As if all this person's rows had been written two days ago, and the edge had seen that."""
     connection = await asyncpg.connect(secrets.read(stack.data)["OA_DATABASE_URL"])
     try:
         await connection.execute(
@@ -217,6 +220,18 @@ async def forget_rows(stack: Operator, person: Person) -> None:
         )
     finally:
         await connection.close()
+    async with asyncio.timeout(30):
+        while not await _is_too_old(fleet):  # noqa: ASYNC110 what is waited for is elsewhere
+            await asyncio.sleep(0.5)
+
+
+async def _is_too_old(fleet: Fleet) -> bool:
+    try:
+        async with aclosing(follow(fleet.client, [SUMMARIES], {SUMMARIES: 1})) as updates:
+            await anext(updates)
+    except StaleCursor:
+        return True
+    return False
 
 
 async def test_a_page_that_slept(workers: WorkerList, visits: Visits, dave: Person, fleet: Fleet) -> None:

@@ -148,7 +148,7 @@ async def pushed(page: Page, origin: str, message: dict[str, Any]) -> None:
 
     session.on("ServiceWorker.workerRegistrationUpdated", updated)
     await session.send("ServiceWorker.enable")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         registration = await registrations.get()
     told = {"origin": origin, "registrationId": registration, "data": msgspec.json.encode(message).decode()}
     await session.send("ServiceWorker.deliverPushMessage", told)
@@ -184,7 +184,7 @@ async def test_a_button_of_what_is_pushed_answers_the_question(place: Place) -> 
     async with question.daemon():
         await page.context.service_workers[0].evaluate(CLICK, "approve")
         await expect_shown(page, 0)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (state := await standing(place, question.link()))["standing"] == "open":  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.05)
     assert (state["standing"], state["decision"], state["client"]) == ("answered", "accept", "answer-link")
@@ -201,7 +201,7 @@ async def test_an_answer_that_does_not_get_through_is_told_with_a_page_to_try_ag
     await pushed(page, f"{place.node.url}/", place.receiver.taken[-1])
     await expect_shown(page, 1)
     await page.context.service_workers[0].evaluate(CLICK, "deny")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while [one["title"] for one in await page.evaluate(SHOWN)] != [NOT_THROUGH]:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.05)
     [shown] = await page.evaluate(SHOWN)
@@ -227,6 +227,6 @@ async def standing(place: Place, link: str) -> dict[str, Any]:
 
 
 async def expect_shown(page: Page, count: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(await page.evaluate(SHOWN)) != count:  # noqa: ASYNC110 - the page tells no event
             await asyncio.sleep(0.05)

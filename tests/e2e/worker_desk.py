@@ -127,7 +127,7 @@ class Desk:
                 *("--provider", "local-stub", "--stub-url", self.stub_url, "--cwd", str(self.folder)),
                 *("--state", str(self.folder / state), "--approve", "never"),
                 *options,
-                env={**os.environ, "OA_CODEX_PACKAGE": str(PINNED.package)},
+                env={**os.environ, "OA_CODEX_PACKAGE": str(PINNED.package), "HOME": str(self.folder)},
                 stdout=log,
                 stderr=log,
             )

@@ -215,12 +215,12 @@ async def test_heartbeats_tell_what_it_is_busy_with(desk: Desk) -> None:
 
 async def test_a_message_that_steers_is_part_of_the_turn_that_runs(desk: Desk) -> None:
     async with desk.daemon():
-        await desk.say("run: sleep 2")
-        await until(lambda: running("sleep 2"))
+        await desk.say("run: sleep 6")
+        await until(lambda: running("sleep 6"))
         params = {"text": "hello", "message_id": "steering", "mode": "steer"}
         await desk.post("ios/user_message", message_id="steering", params=params)
         await turns(desk, 1)
-        await until(lambda: desk.said() == ["run: sleep 2", "hello"])
+        await until(lambda: desk.said() == ["run: sleep 6", "hello"])
     assert methods(desk.edge, 0).count("turn/started") == 1
 
 
