@@ -26,5 +26,5 @@ async def test_a_newcomer_reaches_a_streamed_answer(started: Started, visitor: P
     await visitor.get_by_role("main").get_by_role("link", name="desktopw:shared").click()
     await visitor.get_by_label("Message to the agent").fill("slow: 5")
     await visitor.get_by_role("button", name="Send").click()
-    await visitor.wait_for_function(_WHILE_IT_SPEAKS)
+    await visitor.wait_for_function(_WHILE_IT_SPEAKS, timeout=90_000)  # the worker may be coming back to a killed edge
     await visitor.get_by_text("word50").first.wait_for()

@@ -138,7 +138,7 @@ async def test_both_pages_with_all_they_can_show_are_for_everybody(place: Place)
 
 
 async def pushed(page: Page, origin: str, message: dict[str, Any]) -> None:
-    """As the push service would hand it to the service worker."""
+    """As the push service would hand it to the service worker: again, until it has been shown."""
     session = await page.context.new_cdp_session(page)
     registrations: asyncio.Queue[str] = asyncio.Queue()
 
@@ -151,7 +151,10 @@ async def pushed(page: Page, origin: str, message: dict[str, Any]) -> None:
     async with asyncio.timeout(60):
         registration = await registrations.get()
     told = {"origin": origin, "registrationId": registration, "data": msgspec.json.encode(message).decode()}
-    await session.send("ServiceWorker.deliverPushMessage", told)
+    async with asyncio.timeout(60):
+        while not await page.evaluate(SHOWN):
+            await session.send("ServiceWorker.deliverPushMessage", told)
+            await asyncio.sleep(0.5)
 
 
 SHOWN = """async () => (await (await navigator.serviceWorker.getRegistration("/")).getNotifications())
