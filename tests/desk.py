@@ -16,7 +16,8 @@ from oa_client.workers import user_message
 
 from ops.stub_model.app import build
 from tests.codex_scenes import PINNED, Version
-from tests.fake_edge import TOKEN, FakeEdge, free_port, serving, serving_app
+from tests.fake_edge import TOKEN, FakeEdge, serving, serving_app
+from tests.services import free_port
 
 WORKER = "desktopw:shared"
 
@@ -89,9 +90,9 @@ class Desk:
 
 
 @asynccontextmanager
-async def at_a_desk(folder: Path, codex: Version = PINNED, first_port: int = 21200) -> AsyncIterator[Desk]:
-    edge, port = FakeEdge(), free_port(first_port)
-    async with serving(edge, port), serving_app(build(), free_port(port + 1)) as stub:
+async def at_a_desk(folder: Path, codex: Version = PINNED) -> AsyncIterator[Desk]:
+    edge, port = FakeEdge(), free_port()
+    async with serving(edge, port), serving_app(build(), free_port()) as stub:
         yield Desk(edge, port, f"{stub}/v1", folder, codex)
 
 

@@ -399,12 +399,3 @@ def _answers(event: Json, request_id: str) -> bool:
 
 def _content(item: Json) -> str:
     return json.dumps([item["event_type"], item["payload"]], sort_keys=True)
-
-
-def free_port(first: int = 21200, last: int = 21389) -> int:
-    """A loopback port of this room's range that nothing listens on."""
-    for port in range(first, last):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
-    raise RuntimeError(f"no free port from {first} to {last}")

@@ -8,8 +8,8 @@ from oa_client.worker.mirror import mirrored
 
 from ops.stub_model.app import build
 from tests.codex_scenes import SCENES, VERSIONS, Version, play, write
-from tests.fake_edge import free_port, serving_app
-from tests.services import temporary_folder
+from tests.fake_edge import serving_app
+from tests.services import free_port, temporary_folder
 
 OCCURRED_AT = "2026-02-25T12:00:00.000000Z"
 

@@ -1,6 +1,7 @@
 """The real services tests run against: each started once a session, when first asked for, gone with the session."""
 
 import asyncio
+import itertools
 import os
 import random
 import shutil
@@ -58,9 +59,20 @@ def running(program: Program) -> Iterator[None]:
         run(service.stop())
 
 
+_OFFSET = 5_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""Each process of `pytest -n` looks for ports of its own."""
+_PORTS = itertools.cycle(random.sample(range(21_200 + _OFFSET, 21_500 + _OFFSET), k=300))
+
+
+def free_port() -> int:
+    """A port that nobody listens on, and that was given to nobody for hundreds of calls: its taker can let it go and
+    take it again."""
+    return next(port for port in _PORTS if ports.is_free(port))
+
+
 def free_block(size: int = 8, *, first: int = 21_000) -> int:
-    """The first of `size` neighbouring ports that nobody listens on, and no other process of `pytest -n` looks for."""
-    first += 5_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    """The first of `size` neighbouring ports that nobody listens on."""
+    first += _OFFSET
     starts = random.sample(range(first, first + 190 - size, size), k=20)
     return next(start for start in starts if all(ports.is_free(start + offset) for offset in range(size)))
 

@@ -15,7 +15,8 @@ from oa_client.worker.legacy import repeats_a_modern_one
 from ops.stub_model.app import build
 from tests.codex_scenes import NEWEST, PINNED
 from tests.desk import WORKER, Desk, at_a_desk, methods, running, until
-from tests.fake_edge import TOKEN, FakeEdge, free_port, serving, serving_app
+from tests.fake_edge import TOKEN, FakeEdge, serving, serving_app
+from tests.services import free_port
 
 pytestmark = pytest.mark.skipif(not PINNED.launcher.exists(), reason="no Codex: run `make codex`")
 
@@ -84,8 +85,8 @@ async def test_each_handshake_is_acknowledged_once_with_its_very_id(desk: Desk) 
 
 
 async def test_an_edge_that_goes_away_and_comes_back_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    edge, port = FakeEdge(), free_port(21360)  # where other tests, who would take it meanwhile, do not look first
-    async with serving_app(build(), free_port(port + 1)) as stub:
+    edge, port = FakeEdge(), free_port()
+    async with serving_app(build(), free_port()) as stub:
         desk = Desk(edge, port, f"{stub}/v1", tmp_path, PINNED)
         async with serving(edge, port):
             daemon = desk.daemon()

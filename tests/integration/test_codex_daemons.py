@@ -42,15 +42,15 @@ async def turns(desk: Desk, count: int) -> None:
 async def test_a_daemon_that_dies_at_any_of_its_marks_runs_each_message_once(codex: Version, tmp_path: Path) -> None:
     room = asyncio.Semaphore(AT_ONCE)
 
-    async def run(number: int, at: int, when: str) -> int:
+    async def run(at: int, when: str) -> int:
         folder = tmp_path / f"{at}-{when}"
         folder.mkdir()
-        async with room, at_a_desk(folder, codex, 21200 + 4 * number) as desk:
+        async with room, at_a_desk(folder, codex) as desk:
             return await once_though_it_dies(desk, at, when)
 
     points = [(at, when) for at in range(1, 7) for when in ("before", "after")]
     async with asyncio.TaskGroup() as tasks:
-        runs = [tasks.create_task(run(number, *point)) for number, point in enumerate(points)]
+        runs = [tasks.create_task(run(*point)) for point in points]
     ends = [done.result() for done in runs]
     assert ends.count(DIED) >= 10, "it has five durable writes: cursor, claim, claimed, starting, started"
 

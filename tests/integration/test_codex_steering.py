@@ -16,19 +16,19 @@ FOREVER = "run: sleep 600"
 
 @pytest.fixture(params=VERSIONS, ids=lambda version: version.target)
 async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
-    async with at_a_desk(tmp_path, installed(request.param), 21260) as made:
+    async with at_a_desk(tmp_path, installed(request.param)) as made:
         yield made
 
 
 @pytest.fixture
 async def pinned(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with at_a_desk(tmp_path, installed(PINNED), 21260) as made:
+    async with at_a_desk(tmp_path, installed(PINNED)) as made:
         yield made
 
 
 @pytest.fixture
 async def newest(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with at_a_desk(tmp_path, installed(NEWEST), 21260) as made:
+    async with at_a_desk(tmp_path, installed(NEWEST)) as made:
         yield made
 
 

@@ -12,7 +12,8 @@ from oa_client.worker.legacy import MODERN_TWINS
 
 from ops.stub_model.app import build
 from tests.codex_scenes import PINNED, SCENES, VERSIONS, Version, play, read
-from tests.fake_edge import free_port, serving_app
+from tests.fake_edge import serving_app
+from tests.services import free_port
 
 SOMETIMES = {"configWarning", "item/commandExecution/outputDelta", "turn/diff/updated", "account/rateLimits/updated"}
 """Said or not by how fast a command is, or by what is installed on the machine."""

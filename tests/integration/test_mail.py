@@ -14,8 +14,9 @@ from edge.auth.mail import Mail, Mailer, MailFailed
 from edge.auth.mail.mailbox import Mailbox
 from edge.auth.mail.smtp import SmtpMailer, SmtpSettings
 from tests.account_app import Clock, account_client
+from tests.services import free_port
 
-PORT = 21480
+PORT, NOBODYS_PORT = free_port(), free_port()
 MAIL = Mail("ada@lane.test", "Your sign-in code", "Your code is 123456.\n\n.A line of its own, ü.\n", "123456")
 
 
@@ -103,7 +104,7 @@ async def test_what_is_sent_arrives_whole_and_in_order(way: Way) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        SmtpSettings("127.0.0.1", PORT + 1, "a@lane.test", security="none", timeout_s=5),
+        SmtpSettings("127.0.0.1", NOBODYS_PORT, "a@lane.test", security="none", timeout_s=5),
         SmtpSettings("127.0.0.1", PORT, "a@lane.test", security="starttls", timeout_s=5),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 from ops.stack import pids, postgres
 from ops.stack.postgres import NAMESPACE, NOBODY, Owner, Plan, Postgres
 from ops.stack.processes import Supervised
-from tests.services import temporary_folder
+from tests.services import free_port, temporary_folder
 
 IS_ROOT = os.geteuid() == 0
 
@@ -37,7 +37,7 @@ def plans(folder: Path) -> dict[str, Plan]:
 
 @pytest.mark.parametrize("caller", ["namespace", "somebody"] if IS_ROOT else ["itself"])
 async def test_it_starts_keeps_what_was_committed_and_stops(folder: Path, caller: str) -> None:
-    server = Postgres(plans(folder)[caller], postgres.binaries(), port=21100)
+    server = Postgres(plans(folder)[caller], postgres.binaries(), port=free_port())
     for expected in (0, 1):
         server.prepare()
         service = Supervised(server.program(), lambda _name, _line: None)
@@ -84,7 +84,7 @@ def test_binaries_that_its_user_cannot_reach_are_copied(folder: Path) -> None:
     write_program(hidden / "postgres", "exit 0")
     write_program(hidden / "initdb", 'mkdir "$2" && touch "$2/PG_VERSION"')
     hidden.parent.chmod(0o700)
-    server = Postgres(plans(folder)["somebody"], hidden, port=21100)
+    server = Postgres(plans(folder)["somebody"], hidden, port=free_port())
     server.prepare()
     assert (server.plan.home / "data" / "PG_VERSION").exists()
     assert str(hidden) not in " ".join(server.program().command)

@@ -15,9 +15,9 @@ import pytest
 
 from ops.stub_model.app import build
 from tests.codex_scenes import PINNED
-from tests.fake_edge import TOKEN, FakeEdge, free_port, serving, serving_app
+from tests.fake_edge import TOKEN, FakeEdge, serving, serving_app
 from tests.nodes import node
-from tests.services import eventually
+from tests.services import eventually, free_port
 
 WORKER = "desktopw:shared"
 MAX_RESIDENT_KIB = 60 * 1024
@@ -54,7 +54,7 @@ class Terminal:
 @pytest.fixture
 async def terminal(tmp_path: Path) -> AsyncIterator[Terminal]:
     edge, port = FakeEdge(), free_port()
-    async with serving(edge, port) as url, serving_app(build(), free_port(port + 1)) as stub:
+    async with serving(edge, port) as url, serving_app(build(), free_port()) as stub:
         variables = {
             "OA_URL": url,
             "OA_TOKEN": TOKEN,

@@ -9,7 +9,8 @@ from oa_client import Client, NewEvent, WorkerEvent
 from oa_client.errors import Conflict, InvalidInput, NotFound, Unauthorized, Unreachable
 from oa_client.workers import Worker, preferred
 
-from tests.fake_edge import CODE, TOKEN, FakeEdge, free_port, serving
+from tests.fake_edge import CODE, TOKEN, FakeEdge, serving
+from tests.services import free_port
 
 WORKER = "desktopw:shared"
 

@@ -17,7 +17,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.daemons_edge import DaemonsEdge
-from tests.fake_edge import CODE, TOKEN, FakeEdge, free_port, serving
+from tests.fake_edge import CODE, TOKEN, FakeEdge, serving
+from tests.services import free_port
 
 WORKER = "desktopw:shared"
 

@@ -16,8 +16,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
 from tests.daemons_edge import DaemonsEdge
-from tests.fake_edge import TOKEN, FakeEdge, free_port, serving
+from tests.fake_edge import TOKEN, FakeEdge, serving
 from tests.flaky_proxy import FlakyProxy, cutting
+from tests.services import free_port
 
 WORKER = "desktopw:shared"
 CUTS = 100

@@ -10,7 +10,8 @@ from oa_client import Client
 from oa_client.errors import BadAnswer, StaleCursor, SubscriptionRefused, Unauthorized
 from oa_client.sync import WORKER_EVENTS, Session, SessionEnded, Update, follow
 
-from tests.fake_edge import TOKEN, FakeEdge, free_port, serving
+from tests.fake_edge import TOKEN, FakeEdge, serving
+from tests.services import free_port
 
 WORKER = "desktopw:shared"
 

@@ -27,7 +27,8 @@ from oa_client.worker.outbox import Outbox
 from oa_client.worker.store import Store
 from starlette.responses import JSONResponse
 
-from tests.fake_edge import TOKEN, FakeEdge, free_port, serving
+from tests.fake_edge import TOKEN, FakeEdge, serving
+from tests.services import free_port
 
 NOON = "2026-02-25T12:00:00.000000Z"
 WORKER = "desktopw:shared"

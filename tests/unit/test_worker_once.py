@@ -11,8 +11,8 @@ from oa_client.worker.once import Exit, Once, OneTurn, Said, Step
 from oa_client.workers import Payload, WorkerEvent
 
 from tests.codex_scenes import SCENES, VERSIONS, Version, read
-from tests.fake_edge import TOKEN, FakeEdge, free_port, serving
-from tests.services import eventually
+from tests.fake_edge import TOKEN, FakeEdge, serving
+from tests.services import eventually, free_port
 
 NOW = "2026-11-22T21:00:00.000000Z"
 
