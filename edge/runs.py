@@ -70,24 +70,25 @@ class Runs:
             raise NotFound("no such run")
         return _theirs(found, owner).thread_id
 
-    async def receive(self, call: Call, frame: ReceiveFrame) -> bool:
-        """Whether the frame had been received before; it is executed by whoever reads the inbox (runtime §2.7)."""
+    async def receive(self, call: Call, frame: ReceiveFrame) -> tuple[dict[str, Any], bool]:
+        """The answer, and whether the frame was received before; who reads the inbox executes it (runtime §2.7)."""
         stream = inbox_stream(call.run_id)
         fingerprint = hashing.digest([frame.frame_type, frame.payload_hash])
         identity = Identity(IdentityKey(FRAME_SCOPE + stream, frame.frame_id), fingerprint)
         [outcome] = await self._log.execute(
             inbox.DECIDER, stream, call.owner, [Item(frame, identity)], headers=call.headers, size=call.size
         )
-        return outcome.replayed
+        return {"runId": call.run_id, "frameId": frame.frame_id, "status": "accepted"}, outcome.replayed
 
-    async def cancel(self, call: Call, command: RequestCancel) -> tuple[Run, bool]:
-        """The run after it, and whether nothing had to be written (runtime §2.8, DEC-8)."""
+    async def cancel(self, call: Call, command: RequestCancel) -> tuple[dict[str, Any], bool]:
+        """The answer, and whether nothing had to be written (runtime §2.8, DEC-8)."""
         part = Part(run_stream(call.run_id), call.owner, runs.DECIDER)
         rules, parts = ownership.owned(call.run_id, part)
         [outcome] = await self._log.execute_together(
             rules, parts, [Item(command)], headers=call.headers, size=call.size
         )
-        return outcome.state[part.stream], outcome.replayed
+        status = outcome.state[part.stream].status
+        return {"runId": call.run_id, "status": status, "cancelRequested": True}, outcome.replayed
 
     async def snapshot(self, call: Call) -> dict[str, Any]:
         return await self._snapshot(call, await self.require(call))

@@ -20,6 +20,7 @@ from ops.database import open_pool
 from ops.stack.kafka.broker import Broker
 from ops.stack.postgres import Postgres
 from ops.stack.redis import Redis
+from producers.eventlog.log import EventLog
 from tests import local_stack, services
 from tests.local_stack import Operator
 
@@ -35,7 +36,14 @@ def postgres_server() -> Iterator[Postgres]:
 @pytest.fixture(scope="module")
 def database(postgres_server: Postgres) -> Iterator[str]:
     """The DSN of a migrated database that belongs to this test module."""
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
+    with services.fresh_database(postgres_server) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def own_database(postgres_server: Postgres) -> Iterator[str]:
+    """For modules whose tests have a log each: their `database` is this."""
+    with services.fresh_database(postgres_server) as dsn:
         yield dsn
 
 
@@ -43,6 +51,13 @@ def database(postgres_server: Postgres) -> Iterator[str]:
 async def pool(database: str) -> AsyncIterator["asyncpg.Pool[Any]"]:
     async with open_pool(database) as pool:
         yield pool
+
+
+@pytest.fixture
+async def log(pool: "asyncpg.Pool[Any]") -> AsyncIterator[EventLog]:
+    log = EventLog(pool)
+    yield log
+    await log.close()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -114,8 +115,9 @@ async def _make_template(server: Postgres) -> None:
 
 
 @contextmanager
-def fresh_database(server: Postgres, name: str) -> Iterator[str]:
+def fresh_database(server: Postgres) -> Iterator[str]:
     """The DSN of a migrated database of one's own, dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
     run(_execute(server, f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}'))
     try:
         yield server.dsn(name)

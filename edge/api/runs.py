@@ -1,6 +1,7 @@
 """Runs on the public API (docs/runs.md): the same functions as the signed one, for who is signed in."""
 
 import asyncio
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -50,8 +51,7 @@ async def create(request: Request) -> Response:
         trace_headers(request),
         len(await read_body(request)),
     )
-    created, replayed = await service(request, Runs).create(call)
-    return data(created | {"idempotentReplay": replayed}, 200 if replayed else 202)
+    return _written(*await service(request, Runs).create(call))
 
 
 async def snapshot(request: Request) -> Response:
@@ -87,22 +87,22 @@ async def receive(request: Request) -> Response:
     """Durable, not executed yet (runtime §2.7)."""
     call = await _call(request)
     frame = (await body_of(request, FrameFields)).command()
-    replayed = await service(request, Runs).receive(call, frame)
-    answer = {"runId": call.run_id, "frameId": frame.frame_id, "status": "accepted", "idempotentReplay": replayed}
-    return data(answer, 200 if replayed else 202)
+    return _written(*await service(request, Runs).receive(call, frame))
 
 
 async def cancel(request: Request) -> Response:
     call = await _call(request)
     command = (await body_of(request, CancelFields)).command()
-    run, replayed = await service(request, Runs).cancel(call, command)
-    answer = {"runId": call.run_id, "status": run.status, "cancelRequested": True, "idempotentReplay": replayed}
-    return data(answer, 200 if replayed else 202)
+    return _written(*await service(request, Runs).cancel(call, command))
 
 
 async def chain(request: Request) -> Response:
     """Whether what the log keeps of the run is what was written."""
     return data(await service(request, RunHistory).chain(await _call(request)))
+
+
+def _written(answer: dict[str, Any], replayed: bool) -> Response:
+    return data(answer | {"idempotentReplay": replayed}, 200 if replayed else 202)
 
 
 async def _call(request: Request) -> Call:

@@ -1,6 +1,7 @@
 """Runs on the signed API (runtime §2.4–2.9, §2.17, DEC-1, DEC-2)."""
 
 import asyncio
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -36,25 +37,20 @@ async def create(request: Request) -> Response:
     if caller.user_id is not None and caller.user_id <= 0:
         raise Unauthenticated("A run belongs to a user or a guest.")
     await body_of(request, CreateBody)
-    created, replayed = await service(request, Runs).create(call)
-    return Json(created | {"idempotentReplay": replayed}, 200 if replayed else 202)
+    return _written(*await service(request, Runs).create(call))
 
 
 async def receive(request: Request) -> Response:
     """Durable, not executed yet (runtime §2.7)."""
     call = await _owned(request, await signed(request))
     frame = (await body_of(request, FrameBody)).command()
-    replayed = await service(request, Runs).receive(call, frame)
-    answer = {"runId": call.run_id, "frameId": frame.frame_id, "status": "accepted", "idempotentReplay": replayed}
-    return Json(answer, 200 if replayed else 202)
+    return _written(*await service(request, Runs).receive(call, frame))
 
 
 async def cancel(request: Request) -> Response:
     call = await _owned(request, await signed(request))
     command = (await body_of(request, CancelBody)).command()
-    run, replayed = await service(request, Runs).cancel(call, command)
-    answer = {"runId": call.run_id, "status": run.status, "cancelRequested": True, "idempotentReplay": replayed}
-    return Json(answer, 200 if replayed else 202)
+    return _written(*await service(request, Runs).cancel(call, command))
 
 
 async def snapshot(request: Request) -> Response:
@@ -76,6 +72,10 @@ async def stream(request: Request) -> Response:
         floor,
         RunMeter(asyncio.get_running_loop().time),
     )
+
+
+def _written(answer: dict[str, Any], replayed: bool) -> Response:
+    return Json(answer | {"idempotentReplay": replayed}, 200 if replayed else 202)
 
 
 async def _owned(request: Request, caller: Signed) -> Call:

@@ -1,8 +1,7 @@
 """What waits, devices and webhooks in a real browser: an edge and the outlets' loop, notifications as if projected."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +15,6 @@ from playwright.async_api import Browser, Page, expect
 from edge.outlets import OutletSettings
 from ops.database import open_pool
 from ops.serving.edge import push_key
-from ops.stack.postgres import Postgres
 from producers.eventlog.log import EventLog
 from tests import services
 from tests.account_app import Unlimited
@@ -53,9 +51,8 @@ class Place:
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest_asyncio.fixture(loop_scope="session")

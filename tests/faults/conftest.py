@@ -1,22 +1,18 @@
 """What every fault test has: a log of its own, and the processes that work on it."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from ops.database import open_pool
-from ops.stack.postgres import Postgres
-from tests import services
 from tests.conftest import Kafka
 from tests.faults.pipeline import Pipeline
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    """A log of one's own for each test."""
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture

@@ -71,10 +71,7 @@ async def test_a_committer_that_ends_anywhere_keeps_what_it_promised(
 def databases(postgres_server: Postgres) -> Iterator[list[str]]:
     """A log for each of three who share the points of a part."""
     with ExitStack() as made:
-        yield [
-            made.enter_context(services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}"))
-            for _ in range(3)
-        ]
+        yield [made.enter_context(services.fresh_database(postgres_server)) for _ in range(3)]
 
 
 @pytest.mark.invariant("I4")

@@ -2,37 +2,21 @@
 
 import asyncio
 import sys
-import uuid
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import pytest
 
-from ops.stack.postgres import Postgres
 from producers.eventlog.log import EventLog
-from tests import services
 from tests.told import Owner, owner_of
 from tests.webhook_receiver import receiving
 
 Pool = asyncpg.Pool
 LEASE_MS = 1000
 NAMES = [f"worker/{number}" for number in range(3)]
-
-
-@pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
-
-
-@pytest.fixture
-async def log(pool: "Pool[Any]") -> AsyncIterator[EventLog]:
-    log = EventLog(pool)
-    yield log
-    await log.close()
 
 
 @pytest.fixture

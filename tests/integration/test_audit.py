@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,6 @@ from typer import Typer
 from typer.testing import CliRunner, Result
 
 from ops.commands import audit
-from ops.stack.postgres import Postgres
 from processors.app import Processors, ProcessorSettings
 from processors.audit import audit as audit_parts
 from processors.audit import last, minutely
@@ -63,10 +62,8 @@ Records = dict[int, list[Delivery]]
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    """A log of one's own for each test."""
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @dataclass(frozen=True)

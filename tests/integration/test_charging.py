@@ -1,25 +1,21 @@
 """Turns of Codex workers are charged to a budget at a price per model, and cut short when it pays no more (ADR 14)."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 
-from ops.stack.postgres import Postgres
-from tests import services
 from tests.charged_workers import REPORT_TOKENS, Desk, desk_of
 
 Pool = asyncpg.Pool
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Suspending the log, putting events back and beginning an epoch, on the real Postgres (DESIGN I2, ADR 11)."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +9,6 @@ import pytest
 
 from ops.database import open_pool
 from ops.stack import ports
-from ops.stack.postgres import Postgres
 from processors.app import Processors, ProcessorSettings
 from producers.errors import LogUnavailable
 from producers.eventlog import epochs
@@ -23,7 +20,7 @@ from producers.workers import DECIDER, AppendEvent, CreateWorker
 from readmodels.journal import JournalReader
 from schemas import names, times
 from schemas.events import Recorded
-from tests import alarms, services
+from tests import alarms
 from tests.alarms import ALARMS
 from tests.submissions import NOON
 
@@ -33,17 +30,8 @@ STATE = "select seq, state, state_version from streams where stream = $1"
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    """A log of one's own for each test."""
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
-
-
-@pytest.fixture
-async def log(pool: Pool) -> AsyncIterator[EventLog]:
-    log = EventLog(pool)
-    yield log
-    await log.close()
+def database(own_database: str) -> str:
+    return own_database
 
 
 async def write(log: EventLog, count: int) -> None:

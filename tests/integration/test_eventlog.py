@@ -25,13 +25,6 @@ Pool = asyncpg.Pool
 
 
 @pytest.fixture
-async def log(pool: Pool) -> AsyncIterator[EventLog]:
-    log = EventLog(pool)
-    yield log
-    await log.close()
-
-
-@pytest.fixture
 def stream(request: pytest.FixtureRequest) -> str:
     return worker_stream("user:41", f"w:{request.node.name[:100]}")
 

@@ -1,14 +1,12 @@
 """The executor on the real Postgres: whatever it is told, and whoever else executes, a run goes on as it should."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest
 
-from ops.stack.postgres import Postgres
 from processors.executor import FRAMES_OF_A_PASS, Executor
 from processors.lanes import NotYet
 from processors.recovery import Recovery
@@ -20,7 +18,6 @@ from producers.leases import Acquire
 from producers.nouns import DECIDERS
 from producers.runs import AppendRunEvent
 from schemas.names import LEASE, lease_stream, run_stream
-from tests import services
 from tests.moved_clock import Clock
 from tests.run_log import OWNER, RunLog, run_log
 from tests.submissions import NOON
@@ -29,9 +26,8 @@ Pool = asyncpg.Pool
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,10 @@ from pyarrow import parquet
 
 from ops import exports
 from ops.exports import ExportRefused, as_object
-from ops.stack.postgres import Postgres
 from producers.eventlog.scan import Filter, scan
 from producers.eventlog.statistics import Share, statistics
 from schemas.events import Recorded
 from schemas.times import iso6
-from tests import services
 from tests.worker_events import NOON, STARTED, Log, commit, heartbeat
 
 Pool = asyncpg.Pool
@@ -30,10 +27,8 @@ AWKWARD = {"text": 'a\n\u2028b\x7f"\\', "number": 1.5, "big": 2**60, "nested": {
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    """A log of one's own for each test."""
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture

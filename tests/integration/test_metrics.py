@@ -1,8 +1,7 @@
 """What is counted when something happens (runtime §9)."""
 
 import dataclasses
-import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import asyncpg
@@ -10,7 +9,6 @@ import pytest
 from prometheus_client import REGISTRY
 
 from edge.auth.request_token import HEADER
-from ops.stack.postgres import Postgres
 from processors.lag import Watch
 from processors.log_source import LogSource
 from processors.projector import Projector
@@ -48,10 +46,8 @@ def grown(name: str, **labels: str) -> Callable[[], float]:
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    """A log of one's own for each test."""
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture

@@ -59,5 +59,5 @@ async def test_two_that_migrate_at_once_apply_each_migration_once(pool: "asyncpg
 
 
 def test_a_module_gets_a_database_of_its_own(postgres_server: Postgres, database: str) -> None:
-    with fresh_database(postgres_server, "another") as dsn:
+    with fresh_database(postgres_server) as dsn:
         assert dsn != database

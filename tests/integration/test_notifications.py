@@ -1,21 +1,18 @@
 """What owners are notified of, once until it is over, whoever looks how often (runtime §10.4; ADR 14)."""
 
-import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 
-from ops.stack.postgres import Postgres
 from processors.notifications import Notifier
 from producers import workers
 from producers.eventlog.commands import Item
 from producers.workers import CreateWorker, StopWorker
 from schemas.events import Payload
 from schemas.names import worker_stream
-from tests import services
 from tests.charged_workers import OWNER, Desk, desk_of
 from tests.submissions import NOON
 
@@ -43,9 +40,8 @@ class Clock:
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Webhooks: signed, in order, at least once, whoever fails or is slow; replayed, paused, never to us (ADR 15)."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
@@ -10,14 +9,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from ops.stack.postgres import Postgres
 from processors.outgoing import Outgoing, Undelivered
 from producers.errors import NotFound
 from producers.eventlog.log import EventLog
 from producers.eventlog.reader import LogReader
 from schemas.addresses import is_public
 from schemas.answer_links import opened
-from tests import services
 from tests.services import eventually
 from tests.told import LINKS, Owner, delivering, owner_of
 from tests.webhook_receiver import Receiver, documented, receiving
@@ -27,16 +24,8 @@ NAMES = [f"worker/{number}" for number in range(5)]
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
-
-
-@pytest.fixture
-async def log(pool: "Pool[Any]") -> AsyncIterator[EventLog]:
-    log = EventLog(pool)
-    yield log
-    await log.close()
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,12 @@ import asyncpg
 import pytest
 
 from ops.commands.policy_decisions import moment
-from ops.stack.postgres import Postgres
 from ops.stack.processes import StackError
 from producers.policy import decision_id, evaluate
 from producers.policy_documents import document
 from producers.policy_rules import ActiveSet, Facts, Rules
 from schemas import hashing
 from schemas.events import Payload, Recorded
-from tests import services
 from tests.worker_events import commit
 
 Oa = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -39,10 +36,8 @@ above_sats = 10
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    """A log of one's own for each test."""
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture

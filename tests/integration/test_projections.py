@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +16,6 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from ops.stack.postgres import Postgres
 from processors.app import Processors, ProcessorSettings
 from processors.rebuilding import Rebuilder, Topic
 from processors.sources import KafkaPages
@@ -27,7 +26,6 @@ from readmodels.engine.rebuild import Target, rebuild
 from readmodels.journal import JournalReader
 from readmodels.workers import SUMMARIES
 from schemas import names
-from tests import services
 from tests.conftest import Kafka
 from tests.worker_events import STARTED, Log, commit, delivered, heartbeat, kafka_record
 
@@ -38,10 +36,8 @@ VIEW = SUMMARIES.name
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    """A log of one's own for each test."""
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,6 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from ops.stack.postgres import Postgres
 from processors.app import Processors, ProcessorSettings
 from producers.eventlog.commands import Decider, Item
 from producers.eventlog.log import EventLog
@@ -26,7 +25,7 @@ from readmodels.engine.fold import fold
 from readmodels.engine.views import encode
 from readmodels.workers import SUMMARIES
 from schemas import names
-from tests import alarms, services
+from tests import alarms
 from tests.alarms import ALARMS
 from tests.conftest import Kafka
 from tests.locks import held
@@ -50,10 +49,8 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    """A log of one's own for each test."""
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Web Push: only the browser can read it, the push service knows who sends it, and the gone are forgotten (ADR 15)."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,11 +13,9 @@ from cryptography.exceptions import InvalidTag
 from http_ece import ECEException
 
 from ops.serving.edge import push_key
-from ops.stack.postgres import Postgres
 from producers.eventlog.log import EventLog
 from schemas import compact
 from schemas.answer_links import opened
-from tests import services
 from tests.push_service import VAPID_PRIVATE_KEY, Browser, pushed_to, sender
 from tests.services import eventually
 from tests.told import LINKS, QUICK, Owner, delivering, now, owner_of
@@ -28,16 +25,8 @@ PUSHING = replace(QUICK, vapid_private_key=VAPID_PRIVATE_KEY, vapid_subject="mai
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
-
-
-@pytest.fixture
-async def log(pool: "Pool[Any]") -> AsyncIterator[EventLog]:
-    log = EventLog(pool)
-    yield log
-    await log.close()
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture

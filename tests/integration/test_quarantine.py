@@ -4,8 +4,7 @@ import asyncio
 import json
 import random
 import threading
-import uuid
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +16,6 @@ from typer import Typer
 from typer.testing import CliRunner, Result
 
 from ops.commands import register
-from ops.stack.postgres import Postgres
 from processors.lag import Watch
 from processors.log_source import LogSource
 from processors.projector import Projector
@@ -41,10 +39,8 @@ DECISION = Decision("ada", "a client's mistake")
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    """A log of one's own for each test."""
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Reactions on the real Postgres: each wanted event at least once, a key's in order, whatever Kafka does (ADR 14)."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import asyncpg
 import pytest
 
-from ops.stack.postgres import Postgres
 from processors.arrivals import Arrival
 from processors.consumers import Feed, Host
 from processors.lanes import Lanes, NotYet
@@ -37,9 +35,8 @@ EVERYTHING = 1_000_000
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture

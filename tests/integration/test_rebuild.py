@@ -2,15 +2,13 @@
 
 import asyncio
 import sys
-import uuid
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import asyncpg
 import pytest
 
-from ops.stack.postgres import Postgres
 from processors.rebuilding import Rebuilder, Topic
 from processors.sources import LogPages
 from readmodels import engine
@@ -21,7 +19,7 @@ from readmodels.journal import JournalReader
 from readmodels.workers import SUMMARIES, Summary, apply
 from schemas import names
 from schemas.events import Recorded
-from tests import relayed, services
+from tests import relayed
 from tests.worker_events import STARTED, TURN, Log, commit, delivered, heartbeat, partition_in
 from tests.worker_histories import heartbeat as daemon_heartbeat
 
@@ -67,10 +65,8 @@ NEVER = 10**9
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    """A log of one's own for each test."""
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 def written(count: int, workers: int = 7) -> Log:

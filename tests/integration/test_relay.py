@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +15,6 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 from prometheus_client import REGISTRY
 
-from ops.stack.postgres import Postgres
 from producers.eventlog import epochs
 from producers.eventlog.reader import LogReader
 from producers.presence import Process
@@ -27,7 +26,7 @@ from producers.relay.service import Relay, serve
 from producers.relay.settings import RelaySettings
 from producers.relay.topics import ensure_topics
 from schemas import kafka_records, names
-from tests import relayed, services
+from tests import relayed
 from tests.conftest import Kafka
 from tests.relayed import commit, committed, topic_contents, until, until_relayed
 from tests.unit.test_avro import read_plainly
@@ -36,10 +35,8 @@ Pool = asyncpg.Pool
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    """A log of one's own for each test."""
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture

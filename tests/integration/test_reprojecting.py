@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,6 @@ from prometheus_client import REGISTRY
 from typer.testing import CliRunner
 
 from ops.commands import register
-from ops.stack.postgres import Postgres
 from processors.audit.audit import Audit
 from processors.audit.topics import audited
 from processors.reprojecting import Chosen, Outcome, Reprojector
@@ -57,10 +56,8 @@ Pool = asyncpg.Pool
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    """A log of one's own for each test."""
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -36,13 +36,6 @@ ENDED = {"status": "succeeded", "reason_class": "completed", "reason": "done"}
 @pytest.fixture
 def run_id() -> str:
     return f"run_{uuid.uuid4().hex}"
-
-
-@pytest.fixture
-async def log(pool: "Pool[Any]") -> AsyncIterator[EventLog]:
-    log = EventLog(pool)
-    yield log
-    await log.close()
 
 
 async def created(log: EventLog, run_id: str) -> None:

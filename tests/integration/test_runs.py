@@ -32,13 +32,6 @@ async def here(pool: "Pool[Any]") -> AsyncIterator[Node]:
 
 
 @pytest.fixture
-async def log(pool: "Pool[Any]") -> AsyncIterator[EventLog]:
-    log = EventLog(pool)
-    yield log
-    await log.close()
-
-
-@pytest.fixture
 async def run(here: Node, request: pytest.FixtureRequest) -> RunCalls:
     """A run of Ada's that was just created."""
     calls = RunCalls(here.ada, f"run_{request.node.name[:200]}")

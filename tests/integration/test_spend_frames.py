@@ -1,8 +1,7 @@
 """Spend requests that come as frames: answered once, with the hold, whoever is told of them how often (ADR 14)."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +9,6 @@ import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 
-from ops.stack.postgres import Postgres
 from processors.budgets import SpendFrames
 from processors.executor import Executor
 from producers import budgets, policies
@@ -21,7 +19,6 @@ from producers.eventlog.streams import StreamReader
 from producers.policies import ActivatePolicy, ProposePolicy, document_hash
 from schemas.events import Payload, Recorded
 from schemas.names import budget_stream, policy_stream
-from tests import services
 from tests.run_log import OWNER, RunLog
 from tests.submissions import NOON
 
@@ -29,9 +26,8 @@ Pool = asyncpg.Pool
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 class Desk:

@@ -1,8 +1,7 @@
 """The system API: for operators alone, true whatever stands still, and what is parked can be released (ADR 15)."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import asyncpg
 import pytest
 
-from ops.stack.postgres import Postgres
 from processors.audit import last
 from processors.audit.audit import Report
 from processors.log_source import LogSource
@@ -24,7 +22,6 @@ from producers.relay.settings import RelaySettings
 from readmodels.engine import View, skips
 from readmodels.workers import SUMMARIES
 from schemas import names
-from tests import services
 from tests.conftest import Kafka
 from tests.nodes import SETTINGS, Caller, Node, node
 from tests.quarantined import FAULTY, POISON
@@ -36,10 +33,8 @@ POISONED_AT = 2
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    """A log of one's own for each test."""
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @asynccontextmanager

@@ -2,8 +2,7 @@
 
 import asyncio
 import sys
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +11,6 @@ import asyncpg
 import pytest
 
 from ops.stack import ports
-from ops.stack.postgres import Postgres
 from processors.app import Processors, ProcessorSettings
 from producers import metrics, workers
 from producers.eventlog import epochs, timers
@@ -22,7 +20,6 @@ from producers.eventlog.reader import LogReader
 from producers.eventlog.timers import FIRST_PAUSE_S, STUCK_AFTER_S, Timers
 from producers.workers import DECIDER, NO_ANSWER, AppendEvent, CreateWorker, SendRequest
 from schemas.names import worker_stream
-from tests import services
 from tests.alarms import ALARMS, OWNER, Alarm, Command, Note, Set, stream
 from tests.locks import held, until_waiting
 from tests.moved_clock import Clock
@@ -37,10 +34,8 @@ WAITING_ENDS = (
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    """A log of one's own for each test."""
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture

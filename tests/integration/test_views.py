@@ -1,14 +1,13 @@
 """Every view there is, made from Postgres and from Kafka, is what was applied live (DESIGN I5)."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import asyncpg
 import pytest
 
-from ops.stack.postgres import Postgres
 from processors.rebuilding import Rebuilder, Topic
 from producers.eventlog.reader import LogReader
 from readmodels import engine
@@ -19,7 +18,6 @@ from schemas import names
 from schemas.events import NewEvent, OpenEvent
 from schemas.notifications_generated import NotificationCleared, NotificationRaised
 from schemas.runs import RunPruned
-from tests import services
 from tests.conftest import Kafka
 from tests.published import publish
 from tests.run_events import CANCEL, CREATED, LIFE, RunLog
@@ -32,10 +30,8 @@ RUNS: tuple[NewEvent, ...] = (CREATED, *LIFE, RunPruned(1, "ab"), FOREIGN)
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
-    """A log of one's own for each test."""
-    with services.fresh_database(postgres_server, f"test_{uuid.uuid4().hex[:12]}") as dsn:
-        yield dsn
+def database(own_database: str) -> str:
+    return own_database
 
 
 @pytest.fixture
