@@ -82,7 +82,7 @@ async def test_what_waits_comes_and_goes_without_a_reload(place: Place) -> None:
 
 
 async def test_a_webhook_is_made_tried_and_its_deliveries_seen(place: Place) -> None:
-    """The secret is shown once, and it verifies what arrives."""
+    """The secret is shown once, and it verifies what arrives; pressed twice, one is made."""
     place.visits.watch.tolerate("422")
     page = await place.open()
     await page.get_by_role("button", name="New webhook").click()
@@ -91,11 +91,12 @@ async def test_a_webhook_is_made_tried_and_its_deliveries_seen(place: Place) -> 
     await expect(page.locator("#url-error")).to_contain_text("http")
     await page.get_by_label("Address").fill(place.receiver.url)
     await page.get_by_label("Name").fill("bot")
-    await page.get_by_role("button", name="Create webhook").click()
+    await page.get_by_role("button", name="Create webhook").dblclick()
     secret = await page.locator("#secret").inner_text()
     assert secret.startswith("whsec_")
     place.receiver.secret = secret
     await page.get_by_role("button", name="Done").click()
+    await expect(page.locator(".hook")).to_have_count(1)
     await page.get_by_role("button", name="Test bot").click()
     await expect(page.locator("#toasts")).to_contain_text("The test was taken: 200", timeout=WITHIN_MS)
     assert [message["topic"] for message in place.receiver.taken] == ["test"]

@@ -4,6 +4,7 @@ import { api } from "./api.js";
 import { followBudgets } from "./budget_news.js";
 import { ending, link, modeOf, standing } from "./budget_terms.js";
 import { el, icon, keyed, replace } from "./dom.js";
+import { complain, onSubmit } from "./forms.js";
 import { meter } from "./meter.js";
 import { shortcut } from "./shortcuts.js";
 import { toast } from "./toast.js";
@@ -88,17 +89,12 @@ function askThreshold() {
 /** Broken rules by field, and beneath the form what is no field's. */
 function say(errors, rest = "") {
   for (const name of FIELDS) {
-    form.elements[name].setAttribute("aria-invalid", String(name in errors));
-    document.getElementById(`${name}-error`).textContent = errors[name]?.[0] ?? "";
+    complain(form.elements[name], errors[name]?.[0] ?? "");
   }
   document.getElementById("form-error").textContent = rest;
 }
 
-async function make(event) {
-  event.preventDefault();
-  const button = form.querySelector(".primary");
-  if (button.ariaBusy === "true") return;
-  button.ariaBusy = "true";
+async function make() {
   try {
     const { data } = await api.post(BUDGETS, terms());
     maker.close();
@@ -106,8 +102,6 @@ async function make(event) {
     await load();
   } catch (error) {
     say(error.errors ?? {}, Object.keys(error.errors ?? {}).length ? "" : error.message);
-  } finally {
-    button.ariaBusy = "false";
   }
 }
 
@@ -125,7 +119,7 @@ function terms() {
 
 document.getElementById("new").addEventListener("click", open);
 document.getElementById("dismiss").addEventListener("click", () => maker.close());
-form.addEventListener("submit", make);
+onSubmit(form, make);
 form.elements.mode.addEventListener("change", askThreshold);
 shortcut("n", "New budget", open);
 

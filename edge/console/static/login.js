@@ -1,6 +1,7 @@
 // Sign-in: an address, then the code that was sent to it (edge §2.1).
 
 import { api } from "./api.js";
+import { busily, complain } from "./forms.js";
 
 const RESEND_AFTER_S = 30;
 const CODE = /^\d{6}$/;
@@ -14,25 +15,17 @@ const resend = document.getElementById("resend");
 let countdown = 0;
 
 /** Runs `work` while the form says that it is busy; what went wrong is said beside the field. */
-async function submitting(form, field, work) {
-  const button = form.querySelector(".primary");
-  if (button.ariaBusy === "true") return;
-  say(field, "");
-  button.ariaBusy = "true";
-  try {
-    await work();
-  } catch (error) {
-    say(field, reason(error, field.name));
-    field.focus();
-    field.select();
-  } finally {
-    button.ariaBusy = "false";
-  }
-}
-
-function say(field, text) {
-  field.setAttribute("aria-invalid", String(text !== ""));
-  document.getElementById(`${field.name}-error`).textContent = text;
+function submitting(form, field, work) {
+  return busily(form.querySelector(".primary"), async () => {
+    complain(field, "");
+    try {
+      await work();
+    } catch (error) {
+      complain(field, reason(error, field.name));
+      field.focus();
+      field.select();
+    }
+  });
 }
 
 function reason(error, name) {
@@ -58,7 +51,7 @@ function digits() {
 function show(step, field) {
   emailStep.hidden = step !== emailStep;
   codeStep.hidden = step !== codeStep;
-  say(field, "");
+  complain(field, "");
   field.focus();
 }
 
@@ -90,7 +83,7 @@ codeStep.addEventListener("submit", (event) => {
 });
 
 code.addEventListener("input", () => {
-  say(code, "");
+  complain(code, "");
   if (CODE.test(digits())) codeStep.requestSubmit();
 });
 

@@ -3,6 +3,7 @@
 import { api } from "./api.js";
 import { confirmed } from "./dialogs.js";
 import { el, icon, keyed, replace } from "./dom.js";
+import { complain, onSubmit } from "./forms.js";
 import { shortcut } from "./shortcuts.js";
 import { time } from "./times.js";
 import { toast } from "./toast.js";
@@ -91,30 +92,19 @@ async function changing(work, done) {
 
 function open() {
   form.reset();
-  say("");
+  complain(name, "");
   maker.showModal();
   name.focus();
 }
 
-function say(text) {
-  name.setAttribute("aria-invalid", String(text !== ""));
-  document.getElementById("name-error").textContent = text;
-}
-
-async function make(event) {
-  event.preventDefault();
-  const button = form.querySelector(".primary");
-  if (button.ariaBusy === "true") return;
-  button.ariaBusy = "true";
+async function make() {
   try {
     present((await api.post("/api/tokens", { name: name.value, expires_at: end() })).data);
     maker.close();
     await load();
   } catch (error) {
-    say(error.errors?.name?.[0] ?? error.message);
+    complain(name, error.errors?.name?.[0] ?? error.message);
     name.focus();
-  } finally {
-    button.ariaBusy = "false";
   }
 }
 
@@ -150,7 +140,7 @@ document.getElementById("copy").addEventListener("click", copy);
 document.getElementById("put-away").addEventListener("click", putAway);
 revokeAll.addEventListener("click", revokeEvery);
 maker.addEventListener("close", () => made.hidden || made.focus());
-form.addEventListener("submit", make);
+onSubmit(form, make);
 shortcut("n", "New token", open);
 
 load();

@@ -3,6 +3,7 @@
 import { api } from "./api.js";
 import { confirmed } from "./dialogs.js";
 import { el, icon, keyed, replace } from "./dom.js";
+import { busily } from "./forms.js";
 import { time } from "./times.js";
 import { toast } from "./toast.js";
 
@@ -134,12 +135,10 @@ async function forget(id) {
 }
 
 async function busy(element, work) {
-  element.ariaBusy = "true";
   try {
-    await work();
+    await busily(element, work);
   } catch (error) {
     toast(error.message, { kind: "bad" });
   }
-  element.ariaBusy = "false";
   await refresh();
 }

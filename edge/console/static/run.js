@@ -9,6 +9,7 @@
 import { api } from "./api.js";
 import { confirmed } from "./dialogs.js";
 import { el, icon, replace } from "./dom.js";
+import { busily, onSubmit } from "./forms.js";
 import { live } from "./live.js";
 import { ended, isOver, statusBadge, statusWord } from "./run_status.js";
 import { folded, OWN_FRAMES, RunTranscript } from "./run_transcript.js";
@@ -119,8 +120,10 @@ function append(fresh) {
 
 /** Whether there were any. */
 async function showEarlier() {
-  if (earlier.ariaBusy === "true" || !events.length) return false;
-  earlier.ariaBusy = "true";
+  return events.length ? busily(earlier, loadEarlier) : false;
+}
+
+async function loadEarlier() {
   try {
     const { data } = await api.get(`${path}/events?before=${events[0].seq}&limit=${PAGE}`);
     const height = document.documentElement.scrollHeight;
@@ -132,8 +135,6 @@ async function showEarlier() {
   } catch (error) {
     toast(error.message, { kind: "bad" });
     return false;
-  } finally {
-    earlier.ariaBusy = "false";
   }
 }
 
@@ -245,19 +246,14 @@ function switchRaw() {
 
 // --- steering -------------------------------------------------------------------------------------------------------
 
-async function send(event) {
-  event?.preventDefault();
+async function send() {
   const text = message.value.trim();
-  const button = composer.querySelector("button");
-  if (!text || button.ariaBusy === "true") return;
-  button.ariaBusy = "true";
+  if (!text) return;
   try {
     await api.post(`${path}/frames`, { frame_id: frameFor(text), type: "user_message", payload: { text } });
     sent();
   } catch (error) {
     document.getElementById("message-error").textContent = error.message;
-  } finally {
-    button.ariaBusy = "false";
   }
 }
 
@@ -290,14 +286,14 @@ async function cancel() {
 
 message.value = localStorage.getItem(draftKey) ?? "";
 message.addEventListener("input", () => localStorage.setItem(draftKey, message.value));
-composer.addEventListener("submit", send);
+onSubmit(composer, send);
 earlier.addEventListener("click", showEarlier);
 newest.addEventListener("click", toEnd);
 rawSwitch.addEventListener("click", switchRaw);
 document.getElementById("cancel").addEventListener("click", cancel);
 addEventListener("scroll", () => isNearEnd() && (newest.hidden = true), { passive: true });
 sight.observe(earlier);
-shortcut("mod+enter", "Send the message", send);
+shortcut("mod+enter", "Send the message", () => composer.requestSubmit());
 shortcut("r", "Raw events", switchRaw);
 shortcut("e", "To the newest event", toEnd);
 

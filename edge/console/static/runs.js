@@ -2,6 +2,7 @@
 
 import { api } from "./api.js";
 import { el, icon, keyed, replace } from "./dom.js";
+import { complain } from "./forms.js";
 import { live } from "./live.js";
 import { OWN_FRAMES } from "./run_transcript.js";
 import { statusBadge } from "./run_status.js";
@@ -119,8 +120,7 @@ function open() {
 
 function say({ message = "", thread = "" }) {
   for (const [name, text] of Object.entries({ message, thread })) {
-    form.elements[name].setAttribute("aria-invalid", String(text !== ""));
-    document.getElementById(`${name}-error`).textContent = text;
+    complain(form.elements[name], text);
   }
 }
 

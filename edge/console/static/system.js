@@ -3,6 +3,7 @@
 import { span } from "./amounts.js";
 import { api } from "./api.js";
 import { confirmed } from "./dialogs.js";
+import { complain, onSubmit } from "./forms.js";
 import { shortcut } from "./shortcuts.js";
 import { show } from "./system_view.js";
 import { toast } from "./toast.js";
@@ -60,24 +61,21 @@ async function retry(parked) {
 function askWhy(parked) {
   dropping = parked;
   form.reset();
-  complain("");
+  complain(why, "");
   const { view, doc_key: key, position } = parked;
   document.getElementById("dropping-what").textContent = `${view} goes on with ${key} as if position ${position} had never been written.`;
   dialog.showModal();
   why.focus();
 }
 
-async function drop(event) {
-  event.preventDefault();
-  if (!why.value.trim()) return complain("Say why: whoever looks at it later wants to know.");
+async function drop() {
+  if (!why.value.trim()) {
+    complain(why, "Say why: whoever looks at it later wants to know.");
+    why.focus();
+    return;
+  }
   dialog.close();
   await release(dropping, "drop", { why: why.value });
-}
-
-function complain(text) {
-  why.setAttribute("aria-invalid", String(text !== ""));
-  document.getElementById("why-error").textContent = text;
-  if (text) why.focus();
 }
 
 async function release({ id, doc_key: key }, how, body) {
@@ -91,7 +89,7 @@ async function release({ id, doc_key: key }, how, body) {
   await look();
 }
 
-form.addEventListener("submit", drop);
+onSubmit(form, drop);
 form.querySelector('[value="close"]').addEventListener("click", () => dialog.close());
 document.addEventListener("visibilitychange", () => document.hidden || look());
 shortcut("r", "Look again now", look);

@@ -3,6 +3,7 @@
 import { api } from "./api.js";
 import { ask, confirmed } from "./dialogs.js";
 import { el, icon, keyed, replace } from "./dom.js";
+import { complain, onSubmit } from "./forms.js";
 import { shortcut } from "./shortcuts.js";
 import { time } from "./times.js";
 import { toast } from "./toast.js";
@@ -20,7 +21,7 @@ const shown = new Map(); // webhooks whose deliveries are open, and those
 export async function startWebhooks() {
   document.getElementById("new").addEventListener("click", open);
   document.getElementById("cancel").addEventListener("click", () => maker.close());
-  form.addEventListener("submit", make);
+  onSubmit(form, make);
   shortcut("n", "New webhook", open);
   await load();
 }
@@ -170,25 +171,19 @@ async function changing(work, done) {
 
 function open() {
   form.reset();
-  say("");
+  complain(url, "");
   maker.showModal();
   url.focus();
 }
 
-function say(text) {
-  url.setAttribute("aria-invalid", String(text !== ""));
-  document.getElementById("url-error").textContent = text;
-}
-
-async function make(event) {
-  event.preventDefault();
+async function make() {
   try {
     const { data } = await api.post("/api/webhooks", { url: url.value, name: name.value });
     maker.close();
     await load();
     await present(data);
   } catch (error) {
-    say(error.errors?.url?.[0] ?? error.message);
+    complain(url, error.errors?.url?.[0] ?? error.message);
     url.focus();
   }
 }

@@ -3,6 +3,7 @@
 import { api } from "./api.js";
 import { confirmed } from "./dialogs.js";
 import { keyed, replace } from "./dom.js";
+import { busily, complain, onSubmit } from "./forms.js";
 import { live } from "./live.js";
 import { Roster } from "./roster.js";
 import { shortcut } from "./shortcuts.js";
@@ -17,6 +18,7 @@ const roster = new Roster();
 const filter = document.getElementById("filter");
 const problem = document.getElementById("problem");
 const create = document.getElementById("create");
+const createForm = create.querySelector("form");
 const sections = [...document.querySelectorAll("[data-group]")];
 let loaded = false;
 let drawing = false;
@@ -172,14 +174,13 @@ shortcut("s", "Stop the selected worker, or start it again", () => selected()?.p
 async function act(action, worker, button) {
   const id = worker.worker_id;
   if (action === "stop" && !(await wantsToStop(worker))) return;
-  button.ariaBusy = "true";
   try {
-    await (action === "stop" ? stop(id) : start(worker));
-    await learn(id);
+    await busily(button, async () => {
+      await (action === "stop" ? stop(id) : start(worker));
+      await learn(id);
+    });
   } catch (error) {
     toast(`${id}: ${error.message}`, { kind: "bad" });
-  } finally {
-    button.ariaBusy = "false";
   }
 }
 
@@ -200,9 +201,8 @@ function start({ worker_id, workspace_ref, codex_home_ref, adapter, metadata }) 
 }
 
 function begin() {
-  const form = create.querySelector("form");
-  form.reset();
-  step(form);
+  createForm.reset();
+  step(createForm);
   complainOf({});
   create.showModal();
 }
@@ -214,26 +214,18 @@ function step(shown) {
 function complainOf(errors) {
   for (const field of create.querySelectorAll("input")) {
     const [text = ""] = errors[field.name] ?? [];
-    field.ariaInvalid = String(Boolean(text));
-    document.getElementById(`${field.id}-error`).textContent = text;
+    complain(field, text);
   }
 }
 
-async function submit(event) {
-  event.preventDefault();
-  const form = event.target;
-  const button = form.querySelector(".primary");
-  const given = Object.fromEntries([...new FormData(form)].filter(([, value]) => value.trim()));
-  if (button.ariaBusy === "true") return;
-  button.ariaBusy = "true";
+async function submit() {
+  const given = Object.fromEntries([...new FormData(createForm)].filter(([, value]) => value.trim()));
   try {
     const { workerId } = (await api.post(WORKERS, { ...given, adapter: "desktop_bridge" })).data;
     await learn(workerId);
     showCreated(workerId);
   } catch (error) {
     complainOf(Object.keys(error.errors ?? {}).length ? error.errors : { worker_id: [error.message] });
-  } finally {
-    button.ariaBusy = "false";
   }
 }
 
@@ -246,7 +238,7 @@ function showCreated(id) {
 }
 
 document.getElementById("new").addEventListener("click", begin);
-create.addEventListener("submit", submit);
+onSubmit(createForm, submit);
 create.addEventListener("click", (event) => {
   if (event.target === create || event.target.value === "close") create.close();
 });

@@ -1,0 +1,26 @@
+// Forms: sent once however often they are pressed, and what is wrong with a field said beside it.
+
+/** Does `work` and shows that `element` is busy with it; nothing when it is busy already. */
+export async function busily(element, work) {
+  if (element.ariaBusy === "true") return undefined;
+  element.ariaBusy = "true";
+  try {
+    return await work();
+  } finally {
+    element.ariaBusy = "false";
+  }
+}
+
+/** Says beside `field` what is wrong with it; with "" that nothing is. */
+export function complain(field, text) {
+  field.setAttribute("aria-invalid", String(text !== ""));
+  document.getElementById(`${field.id}-error`).textContent = text;
+}
+
+/** Does `work` when `form` is sent, unless it is at it already. */
+export function onSubmit(form, work) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    busily(form.querySelector("button:not([type=button])"), work);
+  });
+}
