@@ -7,6 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import asyncpg
 import structlog
@@ -166,52 +167,28 @@ class Edge:
         await self._log.close()
 
 
+class Followed(NamedTuple):
+    """The log and the journal, and what clients hear of them."""
+
+    reader: LogReader
+    tail: LogTail
+    journal_reader: JournalReader
+    journal_tail: JournalTail
+    topics: Collection[TopicSource]
+
+
 async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     """The parts of one node, at the log's and the journal's present heads."""
     pool, clock = outside.pool, outside.clock
     wakeups = Wakeups(pool)
-    reader, journal_reader = LogReader(pool), JournalReader(pool)
-    head = await reader.head()
-    tail = LogTail(reader, wakeups.event(names.NOTIFY_LOG), start=head.position)
-    heads = {topic: await journal_reader.head(topic) for topic in _JOURNAL_TOPICS}
-    journal_tail = JournalTail(journal_reader, wakeups.event(names.NOTIFY_JOURNAL), heads)
-    log, streams = EventLog(pool, clock=clock, spans=outside.spans), StreamReader(pool)
-    histories = {names.WORKER_EVENTS: await epochs.history(pool), **await journal_reader.histories()}
-    topics = sources(reader, tail, journal_reader, journal_tail, settings.sync, histories)
-    live = _live(settings, topics, outside)
-    standing = Standing(reader, head, functools.partial(_end_followers, tail, live))
-    entropy = random.SystemRandom()
-    parts = auth_services(pool, settings.auth, outside.mailer, outside.counter, clock, entropy)
-    spend = Spend(log, streams, reader, Rulebook(pool), clock)
-    workers = Workers(
-        *(log, streams, functools.partial(projections, pool)), Answers(reader, tail, clock), settings.workers, clock
-    )
+    head = await LogReader(pool).head()
+    followed = await _followed(pool, wakeups, head.position, settings.sync)
+    live = _live(settings, followed.topics, outside)
+    standing = Standing(followed.reader, head, functools.partial(_end_followers, followed.tail, live))
+    log = EventLog(pool, clock=clock, spans=outside.spans)
     routes = _routes(settings, live, with_system=outside.operations is not None)
-    edge_health = EdgeHealth(log, reader, tail, journal_reader, journal_tail)
-    assets, admins = Assets.read(), Admins(settings.admin_emails)
-    services = Services(
-        *parts,
-        workers,
-        log,
-        Runs(log, streams),
-        RunHistory(pool, reader),
-        spend,
-        SpendHistory(pool, streams, spend, clock),
-        Outlets(pool, log, settings.outlets, clock, entropy),
-        AnswerLinks(settings.outlets.answer_link_key, pool, workers, clock),
-        answers.Attempts(entropy),
-        EventStreams(reader, tail, streams),
-        Positions(topics),
-        edge_health,
-        Release(settings.release),
-        PublishedSchemas(published(settings.topic_prefix)),
-        SignedApi(routes, settings.release),
-        assets,
-        admins,
-        *([outside.operations] if outside.operations else []),
-        Console(assets, admins, pages.PAGES, dev_pages=settings.dev_pages),
-        *([settings.local_sign_in] if settings.local_sign_in else []),
-    )
+    edge_health = EdgeHealth(log, followed.reader, followed.tail, followed.journal_reader, followed.journal_tail)
+    services = Services(*_services(settings, outside, log, followed), SignedApi(routes, settings.release), edge_health)
     app = Starlette(
         routes=routes,
         middleware=middleware(
@@ -221,11 +198,40 @@ async def build(settings: EdgeSettings, outside: Outside) -> Edge:
     )
     app.router.redirect_slashes = False
     app.state.services = services
-    retention = CommandRetention(pool, clock)
-    runs = [standing.run, wakeups.run, tail.run, journal_tail.run, live.run, services.get(Sweeper).run, retention.run]
+    runs = [standing.run, wakeups.run, followed.tail.run, followed.journal_tail.run, live.run]
+    runs += [services.get(Sweeper).run, CommandRetention(pool, clock).run]
     if outside.process:
         runs.append(functools.partial(presence.tell, pool, outside.process, edge_health.state))
-    return Edge(app, live, tail, log, runs)
+    return Edge(app, live, followed.tail, log, runs)
+
+
+async def _followed(pool: asyncpg.Pool, wakeups: Wakeups, head: int, settings: SyncSettings) -> Followed:
+    reader, journal_reader = LogReader(pool), JournalReader(pool)
+    tail = LogTail(reader, wakeups.event(names.NOTIFY_LOG), start=head)
+    heads = {topic: await journal_reader.head(topic) for topic in _JOURNAL_TOPICS}
+    journal_tail = JournalTail(journal_reader, wakeups.event(names.NOTIFY_JOURNAL), heads)
+    histories = {names.WORKER_EVENTS: await epochs.history(pool), **await journal_reader.histories()}
+    topics = sources(reader, tail, journal_reader, journal_tail, settings, histories)
+    return Followed(reader, tail, journal_reader, journal_tail, topics)
+
+
+def _services(settings: EdgeSettings, outside: Outside, log: EventLog, followed: Followed) -> Iterator[object]:
+    """What routes ask for, each by its class."""
+    pool, clock, entropy = outside.pool, outside.clock, random.SystemRandom()
+    reader, streams = followed.reader, StreamReader(pool)
+    yield from auth_services(pool, settings.auth, outside.mailer, outside.counter, clock, entropy)
+    told = Answers(reader, followed.tail, clock)
+    workers = Workers(log, streams, functools.partial(projections, pool), told, settings.workers, clock)
+    spend = Spend(log, streams, reader, Rulebook(pool), clock)
+    yield from (workers, Runs(log, streams), RunHistory(pool, reader), spend, SpendHistory(pool, streams, spend, clock))
+    yield from (log, EventStreams(reader, followed.tail, streams), Positions(followed.topics))
+    yield from (Release(settings.release), PublishedSchemas(published(settings.topic_prefix)))
+    yield Outlets(pool, log, settings.outlets, clock, entropy)
+    yield AnswerLinks(settings.outlets.answer_link_key, pool, workers, clock)
+    yield answers.Attempts(entropy)
+    assets, admins = Assets.read(), Admins(settings.admin_emails)
+    yield from (assets, admins, Console(assets, admins, pages.PAGES, dev_pages=settings.dev_pages))
+    yield from filter(None, (outside.operations, settings.local_sign_in))
 
 
 class Server(uvicorn.Server):

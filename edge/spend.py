@@ -73,7 +73,7 @@ class Spend:
         return await self._alone(call, Revoke(reason))
 
     async def get(self, call: Call) -> dict[str, Any]:
-        return await self._document(await self.existing(call))
+        return await self.document(await self.existing(call))
 
     async def existing(self, call: Call) -> Budget:
         """As committed; raises NotFound, Forbidden."""
@@ -82,6 +82,11 @@ class Spend:
         if budget.owner != call.owner:
             raise _not_yours()
         return budget
+
+    async def document(self, budget: Budget) -> dict[str, Any]:
+        """Constraints and metadata are in the budget's first event alone."""
+        [first] = await self._reader.read_stream(budget_stream(budget.authorization_id), 0, 1)
+        return {**spend_documents.authorization(budget), **spend_documents.attached(first.payload)}
 
     async def authorizations(self, owner: str, limit: int) -> list[dict[str, Any]]:
         """The owner's, last changed first."""
@@ -131,7 +136,7 @@ class Spend:
         [outcome] = await self._log.execute(
             budgets.DECIDER, call.stream, call.owner, [Item(command)], headers=call.headers, size=call.size
         )
-        document = await self._document(outcome.state)
+        document = await self.document(outcome.state)
         return Answer({**document, "idempotent_replay": outcome.replayed}, outcome.replayed)
 
     async def _settle(self, call: Call, rules: Rules[Any], body: CommitBody | ReleaseBody | ReconcileBody) -> Answer:
@@ -174,11 +179,6 @@ class Spend:
         if known[0] != owner:
             raise _not_yours()
         return known[1]
-
-    async def _document(self, budget: Budget) -> dict[str, Any]:
-        """Constraints and metadata are in the budget's first event alone."""
-        [first] = await self._reader.read_stream(budget_stream(budget.authorization_id), 0, 1)
-        return {**spend_documents.authorization(budget), **spend_documents.attached(first.payload)}
 
 
 def _answer(target: Target, outcome: Outcome[States]) -> Answer:

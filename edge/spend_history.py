@@ -40,7 +40,7 @@ class SpendHistory:
         found = await self._streams.some(budgets.DECIDER, above)
         below = await spend_history.children(self._pool, call.owner, call.authorization_id, _CHILDREN)
         return {
-            **await self._spend.get(call),
+            **await self._spend.document(budget),
             **spend_documents.card(budget, self._clock()),
             "above": self._told([found[stream].state for stream in above if stream in found]),
             "below": self._told(below),

@@ -75,7 +75,7 @@ class Outlets:
         self._clock = clock
         self._chance = chance
         self._kinds = [WEBHOOK, *([PUSH] if settings.vapid_private_key else [])]
-        self._senders: Any = None
+        self._senders: Senders | None = None
         self._under_way = 0
 
     async def run(self) -> None:
@@ -98,9 +98,14 @@ class Outlets:
             return
         if outlets:
             self._under_way += len(outlets)
-            self._senders = self._senders or await asyncio.to_thread(_senders, self._settings)
+            senders = await self._loaded()
             for outlet in outlets:
-                tasks.create_task(self._serve(outlet, self._senders))
+                tasks.create_task(self._serve(outlet, senders))
+
+    async def _loaded(self) -> "Senders":
+        if self._senders is None:
+            self._senders = await asyncio.to_thread(_senders, self._settings)
+        return self._senders
 
     async def _serve(self, outlet: Outlet, senders: "Senders") -> None:
         """An outlet's supervised border: what goes wrong with it is no other's matter, and comes again."""

@@ -182,11 +182,12 @@ def welcome(found: StackState, data: Path) -> list[str]:
     ours = Ports(found.port, found.each).ours()
     edges = ", ".join(f"http://127.0.0.1:{port}" for name, port in ours.items() if name.startswith("edge"))
     oa, where = _as_typed(), "" if data == Path(DEFAULTS["OA_DATA_DIR"]).absolute() else f" --data {data}"
+    key = secrets.read(data).get("OA_LOCAL_SIGN_IN_KEY")
     if found.step:
         return [f"the log is suspended: {found.step}", f"go on with: {oa} log recover{where}"]
     return [
         f"ready: {edges}",
-        f"open:      {found.address}/dev/sign-in?key={secrets.read(data)['OA_LOCAL_SIGN_IN_KEY']}",
+        *([f"open:      {found.address}/dev/sign-in?key={key}"] if key else []),  # an older release's stack has none
         f"sign in:   ask for a code for any address, then read it at {found.address}/dev/mailbox",
         f"or use:    the token OA_LOCAL_TOKEN in {data / secrets.FILE_NAME}",
         f"try:       {oa} tail{where}",
