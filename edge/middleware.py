@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
@@ -121,7 +122,7 @@ def _preflight(headers: Headers) -> Response:
 
 
 class Maintenance:
-    """What is closed answers 503, and no socket is opened; probes are always answered."""
+    """What is closed answers 503 as the app answers failures, and no socket is opened; probes are always answered."""
 
     def __init__(self, app: ASGIApp, closed: Closed) -> None:
         self.app = app
@@ -133,7 +134,9 @@ class Maintenance:
         elif scope["type"] == "websocket":
             await WebSocketClose()(scope, receive, send)
         else:
-            await failure(scope["path"], 503, "Service Unavailable")(scope, receive, send)
+            request = Request(scope)
+            answer = await request.app.exception_handlers[HTTPException](request, HTTPException(503))
+            await answer(scope, receive, send)
 
 
 class CrashAnswers:

@@ -475,6 +475,8 @@ async def test_while_the_log_is_suspended(here: Node, pool: "Pool[Any]") -> None
         await until_shut(cast)
         answers = {route: (await cast.send(Row(route, "suspended", 0))).status_code for route in ROUTES}
         assert "a test says so" in (await here.http.get("/readyz")).text
+        seen = await here.http.get("/runs", headers={"accept": "text/html"})
+        assert (seen.status_code, "This cannot be shown now" in seen.text) == (503, True), "people are not shown JSON"
     finally:
         await pool.execute("update log_head set suspended = null")
     alive = dict.fromkeys(PROBES, 200) | {"GET /readyz": 503}

@@ -4,7 +4,7 @@ import { api } from "./api.js";
 import { followBudgets } from "./budget_news.js";
 import { ending, link, modeOf, standing } from "./budget_terms.js";
 import { el, icon, keyed, replace } from "./dom.js";
-import { complain, onSubmit } from "./forms.js";
+import { complain, formDialog, onSubmit } from "./forms.js";
 import { meter } from "./meter.js";
 import { shortcut } from "./shortcuts.js";
 import { toast } from "./toast.js";
@@ -17,8 +17,7 @@ const FIELDS = ["authorization_id", "parent_authorization_id", "mode", ...AMOUNT
 
 const place = document.getElementById("budgets");
 const list = el("ul", { class: "budget-list" });
-const maker = document.getElementById("maker");
-const form = document.getElementById("make");
+const [maker, form] = formDialog("maker");
 
 let budgets = [];
 
@@ -118,7 +117,6 @@ function terms() {
 }
 
 document.getElementById("new").addEventListener("click", open);
-document.getElementById("dismiss").addEventListener("click", () => maker.close());
 onSubmit(form, make);
 form.elements.mode.addEventListener("change", askThreshold);
 shortcut("n", "New budget", open);

@@ -1,5 +1,12 @@
 // Forms: sent once however often they are pressed, and what is wrong with a field said beside it.
 
+/** The dialog of a `form_dialog` (templates/macros.html) and its form; whatever has the value "close" closes it. */
+export function formDialog(id) {
+  const dialog = document.getElementById(id);
+  dialog.addEventListener("click", (event) => event.target.value === "close" && dialog.close());
+  return [dialog, dialog.querySelector("form")];
+}
+
 /** Does `work` and shows that `element` is busy with it; nothing when it is busy already. */
 export async function busily(element, work) {
   if (element.ariaBusy === "true") return undefined;

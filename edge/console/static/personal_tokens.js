@@ -3,7 +3,7 @@
 import { api } from "./api.js";
 import { confirmed } from "./dialogs.js";
 import { el, icon, keyed, replace } from "./dom.js";
-import { complain, onSubmit } from "./forms.js";
+import { complain, formDialog, onSubmit } from "./forms.js";
 import { shortcut } from "./shortcuts.js";
 import { time } from "./times.js";
 import { toast } from "./toast.js";
@@ -12,8 +12,7 @@ const DAY_MS = 86_400_000;
 
 const list = document.getElementById("tokens");
 const rows = el("ul", { class: "rows" });
-const maker = document.getElementById("maker");
-const form = document.getElementById("make");
+const [maker, form] = formDialog("maker");
 const made = document.getElementById("made");
 const secret = document.getElementById("secret");
 const revokeAll = document.getElementById("revoke-all");
@@ -135,7 +134,6 @@ async function copy() {
 }
 
 document.getElementById("new").addEventListener("click", open);
-document.getElementById("cancel").addEventListener("click", () => maker.close());
 document.getElementById("copy").addEventListener("click", copy);
 document.getElementById("put-away").addEventListener("click", putAway);
 revokeAll.addEventListener("click", revokeEvery);

@@ -2,7 +2,7 @@
 
 import { api } from "./api.js";
 import { el, icon, keyed, replace } from "./dom.js";
-import { complain } from "./forms.js";
+import { complain, formDialog } from "./forms.js";
 import { live } from "./live.js";
 import { OWN_FRAMES } from "./run_transcript.js";
 import { statusBadge } from "./run_status.js";
@@ -19,8 +19,7 @@ const list = document.getElementById("runs");
 const rows = el("ul", { class: "rows" });
 const search = document.getElementById("search");
 const status = document.getElementById("status");
-const starter = document.getElementById("starter");
-const form = document.getElementById("start");
+const [starter, form] = formDialog("starter");
 
 let runs = new Map(); // newest first
 let stale = new Set();
@@ -143,7 +142,6 @@ async function start(event) {
 }
 
 document.getElementById("new").addEventListener("click", open);
-document.getElementById("dismiss").addEventListener("click", () => starter.close());
 document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("submit", start);
 search.addEventListener("input", show);

@@ -3,7 +3,7 @@
 import { span } from "./amounts.js";
 import { api } from "./api.js";
 import { confirmed } from "./dialogs.js";
-import { complain, onSubmit } from "./forms.js";
+import { complain, formDialog, onSubmit } from "./forms.js";
 import { shortcut } from "./shortcuts.js";
 import { show } from "./system_view.js";
 import { toast } from "./toast.js";
@@ -11,8 +11,7 @@ import { toast } from "./toast.js";
 const LOOK_MS = 2000;
 
 const old = document.getElementById("old");
-const dialog = document.getElementById("dropping");
-const form = dialog.querySelector("form");
+const [dialog, form] = formDialog("dropping");
 const why = form.elements.why;
 
 let looking = null;
@@ -90,7 +89,6 @@ async function release({ id, doc_key: key }, how, body) {
 }
 
 onSubmit(form, drop);
-form.querySelector('[value="close"]').addEventListener("click", () => dialog.close());
 document.addEventListener("visibilitychange", () => document.hidden || look());
 shortcut("r", "Look again now", look);
 

@@ -3,7 +3,7 @@
 import { api } from "./api.js";
 import { ask, confirmed } from "./dialogs.js";
 import { el, icon, keyed, replace } from "./dom.js";
-import { complain, onSubmit } from "./forms.js";
+import { complain, formDialog, onSubmit } from "./forms.js";
 import { shortcut } from "./shortcuts.js";
 import { time } from "./times.js";
 import { toast } from "./toast.js";
@@ -13,14 +13,12 @@ const POLL_MS = 1000;
 
 const list = document.getElementById("webhooks");
 const rows = el("ul", { class: "rows" });
-const maker = document.getElementById("maker");
-const form = document.getElementById("make");
+const [maker, form] = formDialog("maker");
 const { url, name } = form.elements;
 const shown = new Map(); // webhooks whose deliveries are open, and those
 
 export async function startWebhooks() {
   document.getElementById("new").addEventListener("click", open);
-  document.getElementById("cancel").addEventListener("click", () => maker.close());
   onSubmit(form, make);
   shortcut("n", "New webhook", open);
   await load();

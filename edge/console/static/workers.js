@@ -3,7 +3,7 @@
 import { api } from "./api.js";
 import { confirmed } from "./dialogs.js";
 import { keyed, replace } from "./dom.js";
-import { busily, complain, onSubmit } from "./forms.js";
+import { busily, complain, formDialog, onSubmit } from "./forms.js";
 import { live } from "./live.js";
 import { Roster } from "./roster.js";
 import { shortcut } from "./shortcuts.js";
@@ -17,8 +17,8 @@ const REFRESH_MS = 5000;
 const roster = new Roster();
 const filter = document.getElementById("filter");
 const problem = document.getElementById("problem");
-const create = document.getElementById("create");
-const createForm = create.querySelector("form");
+const [create, createForm] = formDialog("create");
+const [created] = formDialog("created");
 const sections = [...document.querySelectorAll("[data-group]")];
 let loaded = false;
 let drawing = false;
@@ -202,13 +202,8 @@ function start({ worker_id, workspace_ref, codex_home_ref, adapter, metadata }) 
 
 function begin() {
   createForm.reset();
-  step(createForm);
   complainOf({});
   create.showModal();
-}
-
-function step(shown) {
-  for (const part of create.children) part.hidden = part !== shown;
 }
 
 function complainOf(errors) {
@@ -230,18 +225,15 @@ async function submit() {
 }
 
 function showCreated(id) {
-  const created = document.getElementById("created");
+  create.close();
   replace(created.querySelector("pre"), `oa worker --id ${id}`);
   created.querySelector("a").href = address(id);
-  step(created);
+  created.showModal();
   created.querySelector("a").focus();
 }
 
 document.getElementById("new").addEventListener("click", begin);
 onSubmit(createForm, submit);
-create.addEventListener("click", (event) => {
-  if (event.target === create || event.target.value === "close") create.close();
-});
 
 restore();
 live().follow("runtime.codex_worker_summaries", { load, change });
