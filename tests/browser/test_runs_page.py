@@ -48,7 +48,7 @@ async def test_a_run_is_started_fed_and_canceled(ada_page: Page) -> None:
     await ada_page.get_by_role("button", name="Cancel run").click()
     await ada_page.get_by_role("dialog").get_by_role("button", name="Cancel run").click()
     await expect(ada_page.locator("#status")).to_have_text("canceled")
-    await expect(ada_page.get_by_text("The run was canceled")).to_be_visible()
+    await expect(ada_page.get_by_text("The run was canceled: by hand, in the console")).to_be_visible()
     await expect(ada_page.get_by_label("Message")).to_be_hidden()
 
 

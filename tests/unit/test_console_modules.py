@@ -22,7 +22,7 @@ def test_modules(name: str, tmp_path: Path) -> None:
     shutil.copytree(TESTS, tmp_path, dirs_exist_ok=True)
     (tmp_path / "package.json").write_text('{"type": "module"}')
     ran = subprocess.run(
-        ["node", "--test", name],
+        ["node", "--experimental-vm-modules", "--no-warnings", "--test", name],
         cwd=tmp_path,
         capture_output=True,
         text=True,

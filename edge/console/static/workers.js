@@ -36,10 +36,10 @@ async function load() {
       roster.learn(page);
     }
   } catch (error) {
-    complain(`The workers could not be loaded: ${error.message} Trying again.`);
+    warn(`The workers could not be loaded: ${error.message} Trying again.`);
     throw error;
   }
-  complain("");
+  warn("");
   ready();
 }
 
@@ -65,7 +65,7 @@ async function learn(id) {
   draw();
 }
 
-function complain(text) {
+function warn(text) {
   problem.hidden = !text;
   problem.querySelector("span").textContent = text;
 }
