@@ -14,7 +14,7 @@ from edge.auth.rate_limits import MemoryCounter
 from ops.database import open_pool
 from ops.stack import secrets
 from tests.account_app import Unlimited
-from tests.browser.visits import Tolerate, Visits
+from tests.browser.visits import Tolerate, Visits, held_back
 from tests.local_stack import Operator
 from tests.nodes import Node, node
 
@@ -50,6 +50,7 @@ async def asked(page: Page, email: str = EMAIL) -> Locator:
     """The code's field, after an address was given by keyboard alone."""
     await expect(page.get_by_label("E-mail address")).to_be_focused()
     await page.keyboard.type(email)
+    await expect(page.get_by_role("button", name="Send code")).to_be_enabled()
     await page.keyboard.press("Enter")
     field = page.get_by_label("Six digits")
     await expect(field).to_be_focused()
@@ -76,6 +77,17 @@ async def test_the_last_digit_signs_in_and_leads_back_to_what_was_asked_for(visi
     await page.wait_for_url(f"{edge.url}/tokens?from=a#b")
     await page.goto("/login?then=/tokens")
     assert page.url == f"{edge.url}/tokens"
+
+
+async def test_an_address_that_is_typed_before_the_page_is_ready_is_kept(visits: Visits, edge: Node) -> None:
+    page = await visits.page()
+    async with held_back(page, "login.js"):
+        await page.goto("/login?then=/tokens", wait_until="commit")
+        await page.get_by_label("E-mail address").fill(EMAIL)
+        await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Send code").click()
+    await expect(page.get_by_text(EMAIL)).to_be_visible()
+    assert page.url == f"{edge.url}/login?then=/tokens"
 
 
 async def test_a_code_may_be_pasted_anywhere_with_words_around_it(visits: Visits, edge: Node) -> None:

@@ -11,7 +11,7 @@ from oa_client.workers import NewEvent
 from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.people import Person
-from tests.browser.visits import Tolerate, Visits
+from tests.browser.visits import Tolerate, Visits, held_back
 from tests.codex_scenes import PINNED
 from tests.e2e.gate import Gate, gate
 from tests.e2e.worker_desk import Desk
@@ -260,6 +260,15 @@ async def test_offline_keeps_the_draft_and_what_was_sent_counts_once(desk: Desk,
         await expect(ended(page)).to_have_count(2)
     assert lost == [202, 200]
     assert desk.written() == ["once", "last"]
+
+
+async def test_what_is_typed_before_the_page_is_ready_is_kept(desk: Desk, ada_page: Page) -> None:
+    async with held_back(ada_page, "composer.js"):
+        await ada_page.goto(f"/workers/{desk.worker_id}", wait_until="commit")
+        await ada_page.get_by_label("Message to the agent").fill("early")
+        await expect(ada_page.get_by_role("button", name="Send")).to_be_disabled()
+    await expect(ada_page.get_by_role("button", name="Send")).to_be_enabled()
+    await expect(ada_page.locator("#text")).to_have_value("early")
 
 
 # --- long histories ---------------------------------------------------------------------------------------------------

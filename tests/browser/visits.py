@@ -1,12 +1,13 @@
 """Pages of one test, watched: whatever a page complains of, or asks of anybody but the console, fails the test."""
 
+import asyncio
 import re
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, WebError, WebSocket
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route, WebError, WebSocket
 
 from tests.browser.people import Person
 
@@ -105,3 +106,17 @@ class Visits:
 
 
 Tolerate = Callable[[str], None]
+
+
+@asynccontextmanager
+async def held_back(page: Page, module: str) -> AsyncIterator[None]:
+    """As on a slow network: this file of the console comes when the block is left."""
+    ready = asyncio.Event()
+
+    async def answer(route: Route) -> None:
+        await ready.wait()
+        await route.continue_()
+
+    await page.route(f"**/{module}", answer)
+    yield
+    ready.set()

@@ -17,7 +17,7 @@ export class Composer {
     this.#form = form;
     this.#storage = storage;
     this.#key = key;
-    this.#text.value = storage.getItem(key) ?? "";
+    this.#text.value ||= storage.getItem(key) ?? ""; // whoever is quick has begun already
     this.#text.addEventListener("input", () => this.#typed());
     addEventListener("pagehide", () => this.#keep());
     form.addEventListener("submit", (event) => {

@@ -24,10 +24,12 @@ export function complain(field, text) {
   document.getElementById(`${field.id}-error`).textContent = text;
 }
 
-/** Does `work` when `form` is sent, unless it is at it already. */
+/** Does `work` when `form` is sent, unless it is at it already; a form in sight has a disabled button until then. */
 export function onSubmit(form, work) {
+  const button = form.querySelector("button:not([type=button])");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    busily(form.querySelector("button:not([type=button])"), work);
+    busily(button, work);
   });
+  button.disabled = false;
 }

@@ -1,7 +1,7 @@
 // Sign-in: an address, then the code that was sent to it (edge §2.1).
 
 import { api } from "./api.js";
-import { busily, complain } from "./forms.js";
+import { busily, complain, onSubmit } from "./forms.js";
 
 const RESEND_AFTER_S = 30;
 const CODE = /^\d{6}$/;
@@ -14,18 +14,16 @@ const { code } = codeStep.elements;
 const resend = document.getElementById("resend");
 let countdown = 0;
 
-/** Runs `work` while the form says that it is busy; what went wrong is said beside the field. */
-function submitting(form, field, work) {
-  return busily(form.querySelector(".primary"), async () => {
-    complain(field, "");
-    try {
-      await work();
-    } catch (error) {
-      complain(field, reason(error, field.name));
-      field.focus();
-      field.select();
-    }
-  });
+/** What goes wrong with `work` is said beside the field. */
+async function trying(field, work) {
+  complain(field, "");
+  try {
+    await work();
+  } catch (error) {
+    complain(field, reason(error, field.name));
+    field.focus();
+    field.select();
+  }
 }
 
 function reason(error, name) {
@@ -68,19 +66,14 @@ function waitToResend(seconds) {
   tick();
 }
 
-emailStep.addEventListener("submit", (event) => {
-  event.preventDefault();
-  submitting(emailStep, email, async () => {
-    await sendCode();
-    code.value = "";
-    show(codeStep, code);
-  });
-});
+async function ask() {
+  await sendCode();
+  code.value = "";
+  show(codeStep, code);
+}
 
-codeStep.addEventListener("submit", (event) => {
-  event.preventDefault();
-  submitting(codeStep, code, signIn);
-});
+onSubmit(emailStep, () => trying(email, ask));
+onSubmit(codeStep, () => trying(code, signIn));
 
 code.addEventListener("input", () => {
   complain(code, "");
@@ -96,10 +89,6 @@ document.addEventListener("paste", (event) => {
   codeStep.requestSubmit();
 });
 
-resend.addEventListener("click", () => submitting(codeStep, code, async () => {
-  await sendCode();
-  code.value = "";
-  code.focus();
-}));
+resend.addEventListener("click", () => busily(resend, () => trying(code, ask)));
 
 document.getElementById("other-address").addEventListener("click", () => show(emailStep, email));
