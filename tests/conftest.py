@@ -148,8 +148,8 @@ def url(stack: Operator) -> str:
 
 SHARED = ("tests/browser/", "tests/e2e/")
 """Lanes whose tests share one stack: all of a lane run in one process."""
-LANES = ("tests/unit/", "tests/property/", "tests/conformance/", "tests/faults/", "tests/integration/", *SHARED)
-"""In this order: what is quick tells first; shared stacks, once started, live until the end."""
+LANES = ("tests/unit/", "tests/property/", "tests/conformance/", *SHARED, "tests/faults/", "tests/integration/")
+"""In this order: what is quick tells first, what one process has to do alone must not be begun last."""
 
 
 HALF_OPEN = r"ignore:Exception in thread[\s\S]*_read_task:pytest.PytestUnhandledThreadExceptionWarning"
@@ -181,7 +181,7 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
-    """What `pytest -n 2` deals out."""
+    """What `pytest -n` deals out."""
     return ByFile(config, log)
 
 
@@ -223,7 +223,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 class FailuresAtOnce:
-    """Says which test failed when it did; a dot in a long run of two processes has no name."""
+    """Says which test failed when it did; a dot in a long run of several processes has no name."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config

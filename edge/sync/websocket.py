@@ -117,8 +117,12 @@ UVICORN: Final[dict[str, Any]] = {
     "ws_ping_interval": None,
     "ws_ping_timeout": None,
     "ws_max_size": _INBOUND_BYTES,
+    "timeout_keep_alive": 75,
 }
-"""How uvicorn has to be configured: no compression (sync §4.3), pings by the protocol machine (SD-7)."""
+"""How uvicorn has to be configured: no compression (sync §4.3), pings by the protocol machine (SD-7).
+
+Connections rest longer here than clients let theirs (httpx: 5 s), or one would be closed under a request on its way.
+"""
 
 
 def outlet(scope: Scope) -> SyncWebSocketProtocol:

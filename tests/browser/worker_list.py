@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
 from typing import Any
 
+from oa_client.backoff import repeated
 from oa_client.client import Client
 from playwright.async_api import Page, expect
 
@@ -72,7 +75,9 @@ class Fleet:
     client: Client
 
     async def start(self, worker_id: str, folder: str = "~/src") -> None:
-        await self.client.create_worker(worker_id, adapter="desktop_bridge", workspace_ref=folder)
+        """Which may be asked for again when no answer came."""
+        created = partial(self.client.create_worker, worker_id, adapter="desktop_bridge", workspace_ref=folder)
+        await repeated(created, islice(self.client.pauses(), 3))
 
     async def beat(self, worker_id: str, what: str | None = None) -> None:
         """A heartbeat; `what` it has been busy with for a minute."""

@@ -7,6 +7,7 @@ from itertools import repeat
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 from oa_client import Client, RemoteWorker, WorkerEvent
 from oa_client.remote import Transport
@@ -69,3 +70,18 @@ async def test_a_hundred_disconnects_and_a_restart_leave_no_gap_and_no_repetitio
                     proxy.port, proxy.cuts = port(second), CUTS
                     await read_until_cut(events, seqs, writer, proxy)
             assert seqs == list(range(1, (await writer.snapshot()).latest_seq + 1))
+
+
+async def test_a_connection_rests_longer_than_clients_keep_one(pool: "asyncpg.Pool[Any]") -> None:
+    """httpx lets go after 5 s: were the edge no more patient, it would close some under a request on its way."""
+    limits = httpx.Limits(keepalive_expiry=60)
+    async with node(pool) as here, httpx.AsyncClient(base_url=here.url, limits=limits) as patient:
+        before = await own_end(patient)
+        await asyncio.sleep(6)
+        assert await own_end(patient) == before
+
+
+async def own_end(http: httpx.AsyncClient) -> Any:
+    """Of the connection that a request went over."""
+    answer = await http.get("/livez")
+    return answer.extensions["network_stream"].get_extra_info("client_addr")
