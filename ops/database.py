@@ -26,14 +26,15 @@ def open_pool(dsn: str, size: int = 4) -> "asyncpg.Pool[Any]":
 
     Each new connection makes sure that this is still the Postgres that wrote the log last: a restore or a failover ends
     all connections to the one before. Connections come back without a reset query: nobody changes their session, and
-    listeners are removed by whoever added them.
+    listeners are removed by whoever added them. What is not needed for ten seconds is closed: Postgres keeps a process
+    for each.
     """
     pool = MeasuredPool(
         dsn,
         min_size=1,
         max_size=size,
         max_queries=50_000,
-        max_inactive_connection_lifetime=300.0,
+        max_inactive_connection_lifetime=10.0,
         loop=None,
         connection_class=asyncpg.Connection,
         record_class=asyncpg.Record,

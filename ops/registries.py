@@ -8,13 +8,14 @@ from urllib.parse import quote
 
 import httpx
 
+from ops.errors import OperatorError
 from schemas.registry import COMPATIBILITY, Registered, meaning
 
 _MEDIA_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 _TIMEOUT_S: Final = 10.0
 
 
-class RegistryError(Exception):
+class RegistryError(OperatorError):
     """The registry cannot be reached, refuses, or has something else under our names or ids."""
 
 

@@ -7,11 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from ops.errors import OperatorError
 from ops.stack import secrets
 from schemas.names import SYNC_TOPICS, WORKER_SUMMARIES
 
 
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """A value that cannot be used; the text names the variable and what it has to be."""
 
 

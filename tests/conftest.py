@@ -146,10 +146,13 @@ def url(stack: Operator) -> str:
     return f"http://127.0.0.1:{stack.port}"
 
 
-SHARED = ("tests/browser/", "tests/e2e/")
-"""Lanes whose tests share one stack: all of a lane run in one process."""
-LANES = ("tests/unit/", "tests/property/", "tests/conformance/", *SHARED, "tests/faults/", "tests/integration/")
-"""In this order: what is quick tells first, what one process has to do alone must not be begun last."""
+BROWSER = "tests/browser/"
+"""One process runs all of this lane: its tests share a stack with everything that its pages can show."""
+_QUICK = ("tests/unit/", "tests/property/", "tests/conformance/")
+LANES = (*_QUICK, "tests/faults/", "tests/integration/", BROWSER, "tests/e2e/")
+"""In this order: what is quick tells first; shared stacks, once started, live until the end."""
+LONGEST = ("test_kills.py", "test_commit_points.py", "test_appends.py", "test_stack.py", "test_recovery.py")
+"""First in their lanes: whatever takes minutes must not be begun last."""
 
 
 HALF_OPEN = r"ignore:Exception in thread[\s\S]*_read_task:pytest.PytestUnhandledThreadExceptionWarning"
@@ -168,16 +171,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings(HALF_OPEN))
 
 
-def _turn(item: pytest.Item) -> tuple[int, str, bool]:
+def _turn(item: pytest.Item) -> tuple[int, bool, str, bool]:
     [lane] = [number for number, lane in enumerate(LANES) if item.nodeid.startswith(lane)]
-    return lane, item.path.name, item.get_closest_marker("slow") is not None
+    name = item.path.name
+    return lane, name not in LONGEST, name, item.get_closest_marker("slow") is not None
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """A file's tests, or a shared lane's, run in one process, in their order."""
+    """A file's tests, or the browser's, run in one process, in their order."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((lane for lane in SHARED if nodeid.startswith(lane)), nodeid.split("::", 1)[0])
+        return BROWSER if nodeid.startswith(BROWSER) else nodeid.split("::", 1)[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:

@@ -12,8 +12,9 @@ import asyncpg
 import typer
 
 from ops.commands.options import Data, screen, telling_errors
+from ops.errors import OperatorError
 from ops.migrations.runner import pending
-from ops.settings import SETTINGS, Setting, Settings, SettingsError, of_this_process
+from ops.settings import SETTINGS, Setting, Settings, of_this_process
 from ops.stack import local, postgres, redis, state
 from ops.stack.kafka import jars
 from ops.stack.kafka.jre import java
@@ -68,7 +69,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
 def _tried(about: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(about, True, look())
-    except (StackError, SettingsError, OSError, asyncpg.PostgresError) as error:
+    except (OperatorError, OSError, asyncpg.PostgresError) as error:
         return Finding(about, False, str(error))
 
 

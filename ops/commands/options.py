@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ops.registries import RegistryError
-from ops.settings import SettingsError
-from ops.stack.processes import StackError
+from ops.errors import OperatorError
 
 Data = Annotated[
     Path | None,
@@ -26,6 +24,6 @@ def telling_errors() -> Iterator[None]:
     """An error the operator can see to ends the command with its text and 1."""
     try:
         yield
-    except (StackError, SettingsError, RegistryError) as error:
+    except OperatorError as error:
         _errors.print(f"oa: {error}", style="red", markup=False)
         raise typer.Exit(1) from None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
+from ops.errors import OperatorError
 from ops.stack import pids
 
 Log = Callable[[str, str], None]
@@ -24,8 +25,8 @@ SETTLED_AFTER_S: Final = 30.0
 """A process that ran this long begins its back-off anew."""
 
 
-class StackError(Exception):
-    """Something the operator has to see to; the text says what to do next."""
+class StackError(OperatorError):
+    """Of the local stack and its processes."""
 
 
 @dataclass(frozen=True)

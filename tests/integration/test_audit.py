@@ -100,13 +100,14 @@ class Stack:
         """Write the records, and what the relay would have written down about them."""
         producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap)
         await producer.start()
+        sent = []
         try:
             for partition, some in records.items():
                 for delivery in some:
                     key, value, headers = kafka_record(delivery)
                     at_ms = int(delivery.event.recorded_at.timestamp() * 1000)
-                    await producer.send(self.topic, value, key, partition, timestamp_ms=at_ms, headers=headers)
-            await producer.flush()
+                    sent.append(await producer.send(self.topic, value, key, partition, at_ms, headers))
+            await asyncio.gather(*sent)
         finally:
             await producer.stop()
         await self.claim_published()

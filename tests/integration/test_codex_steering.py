@@ -194,6 +194,7 @@ async def test_a_turn_can_be_asked_for_steered_and_read(desk: Desk) -> None:
     async with desk.daemon():
         thread_id = await thread_of(desk)
         begun = await result(desk, "turn/start", {"threadId": thread_id, "input": said("slow: 20")})
+        await desk.edge.recorded("turn/started", 2)
         steered = await result(desk, "turn/steer", {"threadId": thread_id, "input": said("and hurry")})
         await result(desk, "turn/interrupt", {"threadId": thread_id})
         read = await result(desk, "thread/read", {"threadId": thread_id, "includeTurns": True})
