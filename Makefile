@@ -69,9 +69,9 @@ screenshots: all codex chromium
 check-fresh:
 	$(PYTHON) -m ops.fresh
 
-# three processes side by side, for tests wait more than they work; in each the slow lanes run while its TEST_BUDGET_S lasts
+# two processes side by side; in each the slow lanes run while its TEST_BUDGET_S lasts
 test: all codex codex-newest chromium lint
-	TEST_BUDGET_S=$(or $(TEST_BUDGET_S),0) $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	TEST_BUDGET_S=$(or $(TEST_BUDGET_S),0) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # every fault test, slow lanes too; SEED replays a run, ONLY picks by name
 test-faults: all codex
