@@ -92,7 +92,7 @@ async def test_a_command_shows_its_output_exit_code_and_folder(desk: Desk, ada_p
     """What a command writes at once Codex itself may miss on a busy machine."""
     page = await opened(ada_page, desk)
     async with desk.daemon():
-        await send(page, "run: sleep 0.5; printf '\\033[31mred\\033[0m <b>\\n'; for i in $(seq 60); do echo line$i; done; exit 3")
+        await send(page, "run: sleep 0.5; printf '\\033[31mred\\033[0m <b>\\n'; seq -f line%g 60; exit 3")
         command = block(page, "command")
         await expect(command).to_contain_text("exit 3")
         await expect(command).to_contain_text(str(desk.folder))
