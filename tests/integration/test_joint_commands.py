@@ -67,8 +67,10 @@ async def test_both_purses_change_in_one_transaction(pool: Pool, purses: list[Pa
 
 @pytest.mark.invariant("I3")
 async def test_a_stream_that_was_only_read_is_checked_too(pool: Pool, purses: list[Part]) -> None:
-    """One node closes the market; another that has it open in its memory pays nothing any more."""
+    """One node closes the market; another that opened it, and so has it in its memory, pays nothing any more."""
     async with node(pool) as here, node(pool) as there:
+        await turn(there, is_open=False)
+        await turn(there, is_open=True)
         await paid(there, purses[0], purses[1], 1)
         await turn(here, is_open=False)
         with pytest.raises(Conflict, match="closed"):

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from producers.eventlog.commands import Part, Submission
@@ -55,7 +55,11 @@ class Story:
         assert self.gathering.unsettled == 0
 
 
+JOINED = [("put", ["a"]), ("take", 0), ("put", ["b"]), ("take", 0), ("put", ["a", "b"]), ("release", 0), ("take", 0)]
+
+
 @pytest.mark.invariant("I3")
+@example(JOINED)
 @given(steps)
 def test_no_stream_is_in_two_batches_or_out_of_order_and_nothing_is_left(wanted: list[Any]) -> None:
     async def play() -> None:
