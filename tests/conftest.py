@@ -129,7 +129,7 @@ class Started(NamedTuple):
 
 @pytest.fixture(scope="session")
 def started() -> Iterator[Started]:
-    """One real stack with a local worker, for all tests of the whole, and what its operator was told."""
+    """A real stack with a local worker, for all tests of the whole in this process, and what its operator was told."""
     with local_stack.operator(22_200) as somebody:
         up = somebody.up("--worker", CODEX_HOME=str(somebody.data / "no-account"))
         assert up.returncode == 0, up.stdout + up.stderr

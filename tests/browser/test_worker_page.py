@@ -89,7 +89,7 @@ async def test_a_message_is_sent_its_answer_streams_and_its_turn_ends(desk: Desk
 
 
 async def test_a_command_shows_its_output_exit_code_and_folder(desk: Desk, ada_page: Page) -> None:
-    """What a command writes at once Codex itself may miss on a busy machine."""
+    """Codex 0.104 leaves out, in `item/completed` too, what a command writes before it listens: so this one waits."""
     page = await opened(ada_page, desk)
     async with desk.daemon():
         await send(page, "run: sleep 0.5; printf '\\033[31mred\\033[0m <b>\\n'; seq -f line%g 60; exit 3")

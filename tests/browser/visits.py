@@ -118,5 +118,7 @@ async def held_back(page: Page, module: str) -> AsyncIterator[None]:
         await route.continue_()
 
     await page.route(f"**/{module}", answer)
-    yield
-    ready.set()
+    try:
+        yield
+    finally:
+        ready.set()
