@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,11 +18,11 @@ from rich.text import Text
 
 from ops.commands.options import Data, screen, telling_errors
 from ops.settings import DEFAULTS, Settings, StackSettings, of_this_process
-from ops.stack import account, leftovers, local, secrets, state
+from ops.stack import leftovers, local, secrets, state
 from ops.stack.local import Ports
 from ops.stack.processes import Log, StackError
 from ops.stack.state import StackState
-from ops.stack.supervisor import Supervisor, migrated, suspension
+from ops.stack.supervising import command, supervise
 
 COLOURS = {"postgres": "blue", "kafka": "magenta", "redis": "red", "edge": "green", "relay": "yellow", "oa": "bold"}
 LOG_NAME = "stack.log"
@@ -60,7 +59,7 @@ def up(data: Data = None, port: Port = None, each: Each = None, worker: Worker =
         if detach:
             _detached(stack, worker)
         else:
-            asyncio.run(_attached(settings, stack, worker))
+            _attached(settings, stack, worker)
 
 
 def _check_same(found: StackState, data: Path, port: int | None, each: int | None, worker: bool) -> None:
@@ -93,32 +92,14 @@ def _tell(lines: Sequence[str]) -> None:
         screen.print(line, markup=False, soft_wrap=True)
 
 
-async def _attached(settings: Settings, stack: StackSettings, worker: bool) -> None:
+def _attached(settings: Settings, stack: StackSettings, worker: bool) -> None:
     log = _prefixed(Console(highlight=False, soft_wrap=True))
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-
-    async def prepare(dsn: str) -> str | None:
-        await migrated(dsn, stack.first_position)
-        await account.ensure(dsn, stack.data, settings.local_email)
-        return await suspension(dsn)
 
     def welcome_them() -> None:
         for line in _welcome_here(stack.data):
             log("oa", line)
 
-    environment = local.environment(settings.values.environment, stack)
-    supervisor = Supervisor(
-        stack,
-        local.services(stack),
-        local.our_programs(stack, environment),
-        local.worker_programs(stack, environment, Path.cwd()) if worker else (),
-        log=log,
-        prepare=prepare,
-        ready=welcome_them,
-    )
-    await supervisor.run(stop)
+    asyncio.run(supervise(settings, stack, worker, log, welcome_them))
 
 
 def _prefixed(console: Console) -> Log:
@@ -130,14 +111,9 @@ def _prefixed(console: Console) -> Log:
 
 
 def _detached(stack: StackSettings, worker: bool) -> None:
-    again = ["up", "--data", str(stack.data), "--port", str(stack.port), "--each", str(stack.each)]
     with (stack.data / LOG_NAME).open("wb") as log:
         supervisor = subprocess.Popen(
-            [sys.executable, "-m", "ops.commands", *again, *(["--worker"] if worker else [])],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
+            command(stack, worker), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     try:
         _await_ready(stack.data, supervisor)

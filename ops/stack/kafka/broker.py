@@ -20,7 +20,9 @@ from ops.stack.processes import Child, Program, StackError, leashed
 
 PROPERTIES: Final = Path(__file__).with_name("server.properties")
 CLUSTER_ID: Final = "b3BlbmFnZW50cy1sb2NhbA"
-SMALL: Final = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+SMALL: Final = ("-Xms64m", "-Xmx256m", "-Xmn8m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+ONE_ARENA: Final = {"MALLOC_ARENA_MAX": "1"}
+"""What Java takes outside its heap comes from one place of glibc's instead of one a thread: 15 MB less."""
 AHEAD_OF_TIME: Final = 25
 """From this Java on an archive keeps linked classes and what was learnt of them."""
 QUIET: Final = ("-Xlog:cds=off",)
@@ -140,6 +142,7 @@ class Broker:
         return Program(
             name="kafka",
             command=leashed([*self._run_java, sharing, "-cp", self.classpath, *main]),
+            environment=ONE_ARENA,
             folder=self.home,
             ready=self.answers,
             stop_within_s=20,
