@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -90,6 +91,6 @@ async def test_what_is_written(stack: Operator, program: str) -> None:
         async with asyncio.timeout(60):
             lines = [(await process.stdout.readline()).decode() for _ in range(LINES_READ)]
     finally:
-        process.kill()
-        await process.wait()
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
     assert all("desktopw:shared" in line for line in lines)

@@ -385,7 +385,7 @@ async def test_eight_slow_streams_see_the_same_complete_sequence_and_its_end(run
 
 
 async def slowly_read(run: RunCalls) -> list[tuple[int, Any]]:
-    """A byte at a time for a while; until `[DONE]`."""
+    """A character at a time, until `[DONE]`."""
     text = ""
     token = signed_token(user_id=run.caller.user_id, run_id=run.run_id, thread_id=run.thread_id)
     headers = {HEADER: token, "x-oa-user-id": str(run.caller.user_id)}
@@ -394,7 +394,7 @@ async def slowly_read(run: RunCalls) -> list[tuple[int, Any]]:
     async with run.caller.http.stream("GET", url, params=query, headers=headers) as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         assert (stream.headers["cache-control"], stream.headers["x-accel-buffering"]) == ("no-cache", "no")
-        async for chunk in stream.aiter_text(chunk_size=64):
+        async for chunk in stream.aiter_text(chunk_size=1):
             text += chunk
             await asyncio.sleep(0)
             if text.endswith("data: [DONE]\n\n"):
