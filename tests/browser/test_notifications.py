@@ -70,6 +70,18 @@ async def place(database: str, browser: Browser) -> AsyncIterator[Place]:
     assert visits.watch.complaints() == []
 
 
+async def test_whoever_signs_out_is_told_nothing_more_in_this_browser(place: Place) -> None:
+    """Chromium cannot reach a push service here: this browser's subscription is known to the server only."""
+    outlets, user_id, keys = place.owner.outlets, place.owner.user_id, {"p256dh": "", "auth": ""}
+    phone, here = [await outlets.allow(user_id, f"https://push.test/{name}", keys, name) for name in ("phone", "here")]
+    page = await place.open()
+    await page.evaluate("id => localStorage.setItem('oa.push-subscription', id)", str(here))
+    await page.get_by_role("button", name="Account of").click()
+    await page.get_by_role("button", name="Sign out", exact=True).click()
+    await page.wait_for_url("**/login")
+    assert [browser.id for browser in await outlets.list(user_id, "push")] == [phone]
+
+
 async def test_what_waits_comes_and_goes_without_a_reload(place: Place) -> None:
     await place.owner.tell("budget/a", cause="budget_nearly_spent", authorization_id="a")
     page = await place.open()

@@ -17,6 +17,7 @@ from edge.auth.mail.mailbox import Mailbox
 from edge.auth.revocation import revoked_before
 from edge.console.pages import PAGES
 from ops.database import open_pool
+from schemas import compact
 from schemas.names import user_owner
 from tests.account_app import Unlimited
 from tests.nodes import SETTINGS, Node, node
@@ -252,6 +253,16 @@ async def test_sockets_opened_so_far_end_with_it_as_with_the_account(here: Node,
     assert await revoked_before(pool, [ada, nobody]) == {nobody: math.inf}
     await here.ada.public("DELETE", "/sessions")
     assert asked_at <= (await revoked_before(pool, [ada]))[ada] <= system_clock().timestamp()
+
+
+async def test_signing_out_everywhere_also_ends_what_wakes_those_browsers(here: Node) -> None:
+    keys = {"p256dh": compact.encode(bytes(65)), "auth": compact.encode(bytes(16))}
+    for caller in (here.ada, here.bob):
+        endpoint = f"https://push.test/{caller.user_id}"
+        await caller.public("POST", "/push-subscriptions", json={"endpoint": endpoint, "keys": keys})
+    await here.ada.public("DELETE", "/sessions")
+    left = [(await caller.public("GET", "/push-subscriptions")).json()["data"] for caller in (here.ada, here.bob)]
+    assert [len(browsers) for browsers in left] == [0, 1]
 
 
 async def test_personal_tokens_survive_it_and_may_ask_for_it(here: Node) -> None:

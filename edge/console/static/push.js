@@ -1,13 +1,13 @@
-// Web Push on this device, and the list of the viewer's devices.
+// The list of the viewer's devices, and the switch of this one.
 
 import { api } from "./api.js";
+import { forget, forgetHere, isHere, subscription, tell } from "./device.js";
 import { confirmed } from "./dialogs.js";
 import { el, icon, keyed, replace } from "./dom.js";
 import { busily } from "./forms.js";
 import { time } from "./times.js";
 import { toast } from "./toast.js";
 
-const THIS_DEVICE = "oa.push-subscription";
 const WHY = {
   unsupported: "This browser cannot be woken while no page is open. On an iPhone or iPad, add the console to the home screen first.",
   unavailable: "This server pushes nothing: its operator has set no key.",
@@ -23,17 +23,17 @@ const permission = document.getElementById("permission");
 /** Shows how it stands; a device that is enabled is told to the server once more, which may have forgotten it. */
 export async function startDevices() {
   enable.addEventListener("click", () => busy(enable, enableHere));
-  disable.addEventListener("click", () => busy(disable, disableHere));
-  const subscription = await present();
-  if (subscription) await busy(disable, () => tell(subscription));
+  disable.addEventListener("click", () => busy(disable, forgetHere));
+  const subscribed = await subscription();
+  if (subscribed) await busy(disable, () => tell(subscribed));
   await refresh();
 }
 
 async function refresh() {
-  const subscription = await present();
+  const subscribed = await subscription();
   const reason = await obstacle();
-  enable.hidden = Boolean(subscription || reason);
-  disable.hidden = !subscription;
+  enable.hidden = Boolean(subscribed || reason);
+  disable.hidden = !subscribed;
   permission.hidden = !reason;
   replace(permission, icon("info"), el("span", {}, WHY[reason] ?? ""));
   await load();
@@ -55,11 +55,6 @@ async function key() {
   }
 }
 
-async function present() {
-  const registration = await navigator.serviceWorker?.getRegistration("/");
-  return (await registration?.pushManager?.getSubscription()) ?? null;
-}
-
 async function enableHere() {
   if ((await Notification.requestPermission()) !== "granted") return;
   const registration = await navigator.serviceWorker.register("/sw.js", { scope: "/" });
@@ -67,26 +62,6 @@ async function enableHere() {
   const applicationServerKey = await key();
   await tell(await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey }));
   toast("This device is told from now on.", { kind: "good" });
-}
-
-async function disableHere() {
-  const id = localStorage.getItem(THIS_DEVICE);
-  await (await present())?.unsubscribe();
-  if (id) await forget(id);
-  localStorage.removeItem(THIS_DEVICE);
-}
-
-/** Whoever is signed in here now is who this browser is for. */
-async function tell(subscription) {
-  const { endpoint, keys } = subscription.toJSON();
-  const { data } = await api.post("/api/push-subscriptions", { endpoint, keys, name: deviceName() });
-  localStorage.setItem(THIS_DEVICE, String(data.id));
-}
-
-function deviceName() {
-  const system = navigator.userAgentData?.platform ?? /iPhone|iPad|Android|Mac|Windows|Linux/.exec(navigator.userAgent)?.[0];
-  const browser = /Firefox|Edg|OPR|Chrome|Safari/.exec(navigator.userAgent)?.[0].replace("Edg", "Edge").replace("OPR", "Opera");
-  return [browser, system].filter(Boolean).join(" on ");
 }
 
 async function load() {
@@ -101,7 +76,7 @@ async function load() {
 }
 
 function row(device) {
-  const isThis = String(device.id) === localStorage.getItem(THIS_DEVICE);
+  const isThis = isHere(device);
   return el(
     "li",
     { class: "row" },
@@ -122,16 +97,7 @@ function told({ lastDeliveredAt }) {
 async function remove(device, isThis) {
   const text = "It is not told any more until it is enabled there again.";
   if (!(await confirmed({ title: `Remove ${device.name}?`, text, action: "Remove", kind: "danger" }))) return;
-  await busy(list, () => (isThis ? disableHere() : forget(device.id)));
-}
-
-/** It may be gone already. */
-async function forget(id) {
-  try {
-    await api.remove(`/api/push-subscriptions/${id}`);
-  } catch (error) {
-    if (error.status !== 404) throw error;
-  }
+  await busy(list, () => (isThis ? forgetHere() : forget(device.id)));
 }
 
 async function busy(element, work) {
