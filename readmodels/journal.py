@@ -72,14 +72,13 @@ class JournalReader:
 
     async def read_owner(self, topic: str, owner: str, after: int, limit: int) -> JournalPage:
         """One owner's rows; `through` is the topic's head when there are no more, else the last row's watermark."""
-        records = await self._pool.fetch(SQL["read_owner"], topic, owner, after, limit)
-        rows = [_row(record) for record in records if record["watermark"] is not None]
-        return JournalPage(rows, rows[-1].watermark if len(rows) == limit else records[0]["head"])
+        return _page(await self._pool.fetch(SQL["read_owner"], topic, owner, after, limit), limit)
 
-    async def start_before(self, topic: str, owner: str, watermark: int, rows: int) -> int:
-        """The cursor with so many of the owner's rows above it up to `watermark`; 0 if there are fewer."""
-        start: int = await self._pool.fetchval(SQL["start_before"], topic, owner, watermark, rows)
-        return start
+    async def read_around(self, topic: str, owner: str, watermark: int, rows: int) -> tuple[int, JournalPage]:
+        """So many of the owner's rows up to `watermark`, as many above it, and the cursor before all of them: 0 when
+        there are fewer."""
+        records = await self._pool.fetch(SQL["read_around"], topic, owner, watermark, rows)
+        return records[0]["start"], _page(records, 2 * rows)
 
     async def read_all(self, topic: str, after: int, limit: int) -> list[JournalRow]:
         return [_row(record) for record in await self._pool.fetch(SQL["read_all"], topic, after, limit)]
@@ -109,6 +108,11 @@ class JournalReader:
         """Watermark of the owner's newest row that is older than the horizon; 0 if none."""
         watermark: int | None = await self._pool.fetchval(SQL["floor"], topic, owner, horizon)
         return watermark or 0
+
+
+def _page(records: "Sequence[asyncpg.Record]", limit: int) -> JournalPage:
+    rows = [_row(record) for record in records if record["watermark"] is not None]
+    return JournalPage(rows, rows[-1].watermark if len(rows) == limit else records[0]["head"])
 
 
 def _row(record: "asyncpg.Record") -> JournalRow:

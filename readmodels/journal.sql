@@ -36,12 +36,24 @@ left join lateral (
 where head.topic = $1
 order by j.watermark
 
--- name: start_before
--- by journal_of_owner alone, newest first
-select case when count(*) < $4 then 0 else min(watermark) - 1 end
-from (
-    select watermark from journal where topic = $1 and owner = $2 and watermark <= $3 order by watermark desc limit $4
-) j
+-- name: read_around
+-- by journal_of_owner, newest first and then on from there; the head is of the same snapshot
+select head.watermark as head, before.start, j.*
+from journal_heads head
+cross join lateral (
+    select case when count(*) < $4 then 0 else min(watermark) - 1 end as start
+    from (
+        select watermark from journal where topic = $1 and owner = $2 and watermark <= $3
+        order by watermark desc limit $4
+    ) newest
+) before
+left join lateral (
+    select * from journal
+    where topic = $1 and owner = $2 and watermark > before.start
+    order by watermark limit 2 * $4
+) j on true
+where head.topic = $1
+order by j.watermark
 
 -- name: read_all
 -- by primary key

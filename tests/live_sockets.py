@@ -70,9 +70,10 @@ class MemoryTopic:
         await asyncio.sleep(0)
         return page
 
-    async def start_before(self, owner: str, cursor: int, rows: int) -> int:
+    async def read_around(self, owner: str, cursor: int, rows: int) -> tuple[int, Page]:
         below = [row.watermark for row in self._rows if row.owner == owner and row.watermark <= cursor]
-        return below[-rows] - 1 if len(below) >= rows else 0
+        start = below[-rows] - 1 if len(below) >= rows else 0
+        return start, await self.read(owner, start, 2 * rows)
 
     async def head(self) -> int:
         return self._head

@@ -13,7 +13,7 @@ KEPT_S: Final = 5.0
 """So long floors and pages are kept; an erased text may reach its owner that much longer."""
 KEPT_BYTES: Final = 4 << 20
 MORE_ROWS: Final = 600
-"""Read at once, onwards or further back, when another socket of the owner has just asked: the next will want them."""
+"""Read at once if there are so many, and for whoever is further back as many before: the next socket will want them."""
 
 _WATERMARK = attrgetter("watermark")
 
@@ -66,6 +66,7 @@ class _Shared:
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     floor: int | None = None
     window: Window | None = None
+    has_large_rows: bool = False
 
 
 class SharedPages:
@@ -89,22 +90,20 @@ class SharedPages:
         async with shared.asking:
             if shared.window is not None and shared.window.is_enough(after, limit, least):
                 return shared.window.above(after, limit)
-            window = await self._widened(owner, shared.window, after, limit)
-            shared.window = window if window.size <= KEPT_BYTES else None
+            rows = limit if shared.has_large_rows else max(limit, self._more_rows)
+            window = await self._widened(owner, shared.window, after, rows)
+            shared.has_large_rows = window.size > KEPT_BYTES
+            shared.window = None if shared.has_large_rows else window
             return window.above(after, limit)
 
-    async def _widened(self, owner: str, window: Window | None, after: int, limit: int) -> Window:
-        if window is None:
-            return await self._window(owner, after, limit)
-        rows, start = max(limit, self._more_rows), max(after, window.through)
-        if after < window.start:
-            start = await self._source.start_before(owner, after, rows)
-            rows += rows
-        return window.grown(await self._window(owner, start, rows))
-
-    async def _window(self, owner: str, start: int, rows: int) -> Window:
+    async def _widened(self, owner: str, window: Window | None, after: int, rows: int) -> Window:
+        if window is not None and after < window.start:
+            start, page = await self._source.read_around(owner, after, rows)
+            return window.grown(Window(start, page, is_cut=len(page.updates) >= 2 * rows))
+        start = max(after, window.through) if window else after
         page = await self._source.read(owner, start, rows)
-        return Window(start, page, is_cut=len(page.updates) >= rows)
+        read = Window(start, page, is_cut=len(page.updates) >= rows)
+        return window.grown(read) if window else read
 
     def _of(self, owner: str) -> _Shared:
         if owner not in self._owners:

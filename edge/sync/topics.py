@@ -38,8 +38,8 @@ class TopicSource(Protocol):
 
     async def read(self, owner: str, after: int, limit: int) -> Page: ...
 
-    async def start_before(self, owner: str, cursor: int, rows: int) -> int:
-        """The cursor with so many of the owner's rows above it up to `cursor`; 0 if there are fewer."""
+    async def read_around(self, owner: str, cursor: int, rows: int) -> tuple[int, Page]:
+        """So many of the owner's rows up to `cursor`, as many above it, and the cursor before all of them."""
 
     async def head(self) -> int:
         """The newest watermark of the topic, read now (SD-5)."""
@@ -73,10 +73,11 @@ class LogTopic:
 
     async def read(self, owner: str, after: int, limit: int) -> Page:
         page = await self._reader.read_owner(owner, names.WORKER, after, limit)
-        return Page([worker_event_update(event) for event in page.events], page.through)
+        return Page(list(map(worker_event_update, page.events)), page.through)
 
-    async def start_before(self, owner: str, cursor: int, rows: int) -> int:
-        return await self._reader.start_before(owner, names.WORKER, cursor, rows)
+    async def read_around(self, owner: str, cursor: int, rows: int) -> tuple[int, Page]:
+        start, page = await self._reader.read_around(owner, names.WORKER, cursor, rows)
+        return start, Page(list(map(worker_event_update, page.events)), page.through)
 
     async def head(self) -> int:
         return (await self._reader.head()).position
@@ -113,8 +114,9 @@ class DocumentTopic:
         page = await self._reader.read_owner(self.topic, owner, after, limit)
         return Page(list(map(journal_update, page.rows)), page.through)
 
-    async def start_before(self, owner: str, cursor: int, rows: int) -> int:
-        return await self._reader.start_before(self.topic, owner, cursor, rows)
+    async def read_around(self, owner: str, cursor: int, rows: int) -> tuple[int, Page]:
+        start, page = await self._reader.read_around(self.topic, owner, cursor, rows)
+        return start, Page(list(map(journal_update, page.rows)), page.through)
 
     async def head(self) -> int:
         return await self._reader.head(self.topic)

@@ -31,7 +31,7 @@ _TRANSACTIONS = "select xact_commit from pg_stat_database where datname = curren
 
 class Round(NamedTuple):
     current_s: float
-    queries: int
+    queries: float
 
 
 def main(*, as_json: bool) -> None:
@@ -39,7 +39,7 @@ def main(*, as_json: bool) -> None:
 
 
 async def run() -> Figure:
-    """Each round with an edge of its own; the queries include what an edge asks without any socket."""
+    """Each round with an edge of its own."""
     async with fresh_postgres() as (server, _), open_pool(server.dsn()) as pool:
         owners = [await _owner(pool, number) for number in range(OWNERS)]
         rounds = []
@@ -76,11 +76,16 @@ async def _round(pool: "asyncpg.Pool[Any]", edge: live.Edge, owners: list[int]) 
 
 
 async def _storm(pool: "asyncpg.Pool[Any]", crowd: Crowd, expected: int) -> Round:
-    before = await _queries(pool)
+    """What an edge asks without any socket is measured before, and does not count."""
+    clock = asyncio.get_running_loop().time
+    quiet = await _queries(pool), clock()
+    begun = await _queries(pool), clock()
     async with gathered(crowd) as crowded:
         if crowded.before != expected:
             raise RuntimeError(f"{crowded.before} rows instead of {expected}")
-        return Round(crowded.took_s, await _queries(pool) - before)
+        ended = await _queries(pool), clock()
+    idle_per_s = (begun[0] - quiet[0]) / (begun[1] - quiet[1])
+    return Round(crowded.took_s, ended[0] - begun[0] - idle_per_s * (ended[1] - begun[1]))
 
 
 async def _queries(pool: "asyncpg.Pool[Any]") -> int:

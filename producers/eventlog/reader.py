@@ -77,14 +77,13 @@ class LogReader:
     async def read_owner(self, owner: str, kind: str, after: int, limit: int) -> OwnerPage:
         """Events of one owner and kind with `position > after`; `through` is the head of the same snapshot when the
         page is not full, else the last event's position."""
-        rows = await self._pool.fetch(_of_kind("read_owner", kind), owner, after, limit)
-        events = _recorded([row for row in rows if row["position"] is not None])
-        return OwnerPage(events, events[-1].position if len(events) == limit else rows[0]["head"])
+        return _owner_page(await self._pool.fetch(_of_kind("read_owner", kind), owner, after, limit), limit)
 
-    async def start_before(self, owner: str, kind: str, position: int, rows: int) -> int:
-        """The cursor with so many of the owner's events above it up to `position`; 0 if there are fewer."""
-        start: int = await self._pool.fetchval(_of_kind("start_before", kind), owner, position, rows)
-        return start
+    async def read_around(self, owner: str, kind: str, position: int, rows: int) -> tuple[int, OwnerPage]:
+        """So many of the owner's events up to `position`, as many above it, and the cursor before all of them: 0 when
+        there are fewer."""
+        found = await self._pool.fetch(_of_kind("read_around", kind), owner, position, rows)
+        return found[0]["start"], _owner_page(found, 2 * rows)
 
     async def head(self) -> Head:
         row = await self._pool.fetchrow(_SQL["head"])
@@ -103,6 +102,8 @@ class LogReader:
             if self._searched is None or self._searched[0] != minute:
                 self._searched = minute, await self.position_before(minute)
             _, before = self._searched
+        if before == 0:
+            return 0
         return await self._pool.fetchval(_of_kind("owner_floor", kind), owner, before) or 0
 
     async def position_before(self, moment: datetime) -> int:
@@ -123,6 +124,11 @@ class LogReader:
 
 def _recorded(rows: Sequence[Any]) -> list[Recorded]:
     return [recorded(row) for row in rows]
+
+
+def _owner_page(rows: Sequence[Any], limit: int) -> OwnerPage:
+    events = _recorded([row for row in rows if row["position"] is not None])
+    return OwnerPage(events, events[-1].position if len(events) == limit else rows[0]["head"])
 
 
 def _of_kind(statement: str, kind: str) -> str:

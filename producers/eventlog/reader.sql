@@ -34,11 +34,19 @@ select h.position as head, e.*
         from events where owner = $1 and kind = '{kind}' and position > $2 order by position limit $3
   ) e on true
 
--- name: start_before
--- events_of_owner_<kind>
-select case when count(*) < $3 then 0 else min(position) - 1 end
-  from (select position from events where owner = $1 and kind = '{kind}' and position <= $2
-         order by position desc limit $3) e
+-- name: read_around
+-- events_of_owner_<kind>, newest first and then on from there, in one snapshot with the head
+select h.position as head, s.start, e.*
+  from log_head h
+ cross join lateral (
+      select case when count(*) < $3 then 0 else min(position) - 1 end as start
+        from (select position from events where owner = $1 and kind = '{kind}' and position <= $2
+               order by position desc limit $3) before
+  ) s
+  left join lateral (
+      select position, kind, stream, seq, type, version, owner, payload, digest, headers, recorded_at
+        from events where owner = $1 and kind = '{kind}' and position > s.start order by position limit 2 * $3
+  ) e on true
 
 -- name: head
 select epoch, position, suspended from log_head

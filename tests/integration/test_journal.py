@@ -55,17 +55,28 @@ async def test_an_owner_reads_its_own_rows_and_is_told_how_far_it_is(pool: "asyn
     assert ([row.watermark for row in rest.rows], rest.through) == ([103], 104)
 
 
-async def test_a_cursor_lies_so_many_of_the_owners_rows_before_another(pool: "asyncpg.Pool[Any]") -> None:
+async def test_an_owner_reads_rows_before_a_cursor_and_as_many_after_it(pool: "asyncpg.Pool[Any]") -> None:
     reader = JournalReader(pool)
-    await append(pool, news(1), news(1, "user:2"), news(2), news(2, "user:2"))
-    assert [await reader.start_before(TOPIC, "user:1", 103, rows) for rows in (1, 2, 3)] == [102, 100, 0]
-    assert await reader.start_before(TOPIC, "user:1", 102, 1) == 100
+    await append(pool, news(1), news(1, "user:2"), news(2), news(2, "user:2"), news(3), news(4))
+    found = {
+        (watermark, rows): await reader.read_around(TOPIC, "user:1", watermark, rows)
+        for watermark, rows in ((103, 1), (103, 2), (103, 3), (102, 1))
+    }
+    assert {
+        where: (start, [row.watermark for row in page.rows], page.through) for where, (start, page) in found.items()
+    } == {
+        (103, 1): (102, [103, 105], 105),
+        (103, 2): (100, [101, 103, 105, 106], 106),
+        (103, 3): (0, [101, 103, 105, 106], 106),
+        (102, 1): (100, [101, 103], 103),
+    }
 
 
 async def test_an_owner_without_rows_is_at_the_head(pool: "asyncpg.Pool[Any]") -> None:
     await append(pool, news(1))
     page = await JournalReader(pool).read_owner(TOPIC, "user:9", 0, 10)
     assert (page.rows, page.through) == ([], 101)
+    assert await JournalReader(pool).read_around(TOPIC, "user:9", 101, 10) == (0, page)
 
 
 async def test_watermarks_are_dense_whoever_commits(pool: "asyncpg.Pool[Any]") -> None:

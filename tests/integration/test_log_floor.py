@@ -76,6 +76,15 @@ async def test_a_storm_of_subscribers_searches_once(pool: "asyncpg.Pool[Any]") -
     assert counting.queries == before + 50
 
 
+async def test_where_nothing_is_old_no_owner_is_asked_for(pool: "asyncpg.Pool[Any]") -> None:
+    counting = CountingPool(pool)
+    reader = LogReader(cast("asyncpg.Pool[Any]", counting))
+    assert await reader.floor(MINE, WORKER, NOON) == 0
+    before = counting.queries
+    assert await reader.floor(OTHERS, WORKER, NOON) == 0
+    assert counting.queries == before
+
+
 async def test_the_next_minute_is_searched_anew(pool: "asyncpg.Pool[Any]") -> None:
     reader = LogReader(pool)
     assert await reader.floor(OTHERS, WORKER, at(1)) == 59
@@ -83,17 +92,17 @@ async def test_the_next_minute_is_searched_anew(pool: "asyncpg.Pool[Any]") -> No
 
 
 @pytest.mark.parametrize(
-    ("owner", "position", "rows", "start"),
+    ("owner", "position", "rows", "start", "first", "through"),
     [
-        (MINE, 100, 1, 2),
-        (MINE, 100, 2, 0),
-        (MINE, 100, 3, 0),
-        (OTHERS, 100, 98, 1),
-        (OTHERS, 100, 99, 0),
-        (OTHERS, 9, 3, 6),
+        (MINE, 100, 1, 2, 3, 100),
+        (MINE, 100, 2, 0, 1, 100),
+        (OTHERS, 100, 98, 1, 2, 100),
+        (OTHERS, 100, 99, 0, 2, 100),
+        (OTHERS, 9, 3, 6, 7, 12),
     ],
 )
-async def test_a_cursor_lies_so_many_of_the_owners_events_before_another(
-    pool: "asyncpg.Pool[Any]", owner: str, position: int, rows: int, start: int
+async def test_an_owner_reads_events_before_a_cursor_and_as_many_after_it(
+    pool: "asyncpg.Pool[Any]", owner: str, position: int, rows: int, start: int, first: int, through: int
 ) -> None:
-    assert await LogReader(pool).start_before(owner, WORKER, position, rows) == start
+    found, page = await LogReader(pool).read_around(owner, WORKER, position, rows)
+    assert (found, page.events[0].position, page.through) == (start, first, through)

@@ -24,6 +24,7 @@ class Source:
         self.rows: list[Update] = []
         self.row_bytes = row_bytes
         self.asked: list[int] = []
+        self.limits: list[int] = []
         self.grow(rows)
 
     def grow(self, rows: int) -> None:
@@ -36,13 +37,15 @@ class Source:
 
     async def read(self, _owner: str, after: int, limit: int) -> Page:
         self.asked.append(after)
+        self.limits.append(limit)
         await asyncio.sleep(0)
         above = [row for row in self.rows if row.watermark > after]
         return Page(above[:limit], self.position if len(above) <= limit else above[limit - 1].watermark)
 
-    async def start_before(self, _owner: str, cursor: int, rows: int) -> int:
+    async def read_around(self, owner: str, cursor: int, rows: int) -> tuple[int, Page]:
         below = [row.watermark for row in self.rows if row.watermark <= cursor]
-        return below[-rows] - 1 if len(below) >= rows else 0
+        start = below[-rows] - 1 if len(below) >= rows else 0
+        return start, await self.read(owner, start, 2 * rows)
 
     async def head(self) -> int:
         return self.position
@@ -136,6 +139,12 @@ async def test_large_rows_are_not_kept() -> None:
     assert source.asked == [0, 0]
 
 
+async def test_of_large_rows_no_more_than_a_page_is_read_at_once() -> None:
+    source = Source(40, row_bytes=KEPT_BYTES // 8)
+    await replayed(SharedPages(source, more_rows=20), 0, source.position, limit=10)
+    assert source.limits == [20, 10, 10, 10]
+
+
 async def test_where_a_page_was_cut_off_the_next_one_is_read_even_when_enough_is_there() -> None:
     pages = SharedPages(Source(50), more_rows=10)
     first = await pages.read(OWNER, 0, 10, least=6)
@@ -143,9 +152,8 @@ async def test_where_a_page_was_cut_off_the_next_one_is_read_even_when_enough_is
     assert [update.watermark for update in second.updates] == list(range(22, 42, 2))
 
 
-async def test_for_the_second_socket_more_is_read_than_it_asked_for() -> None:
+async def test_more_is_read_than_the_first_socket_asked_for() -> None:
     source = Source(50)
     pages = SharedPages(source)
-    await replayed(pages, 90, source.position, limit=10)
-    await replayed(pages, 0, source.position, limit=10)
-    assert source.asked == [90, 0]
+    assert len(await replayed(pages, 0, source.position, limit=10)) == 50
+    assert source.asked == [0]
