@@ -78,10 +78,10 @@ async def test_a_message_is_sent_its_answer_streams_and_its_turn_ends(desk: Desk
         await expect(block(page, "assistant")).to_contain_text("word20")
         await expect(block(page, "user")).to_contain_text("Done")
         await expect(ended(page)).to_contain_text("tokens")
-        await expect(page.locator("#status")).to_have_text("Idle")
+        await expect(page.locator("#status")).to_have_text("Ready")
     lengths, *words = await page.evaluate(_SEEN)
     assert lengths > 5
-    assert {"Running", "Done", "Working", "Idle"} <= set(words)
+    assert {"Running", "Done", "Working", "Ready"} <= set(words)
     assert (
         await page.evaluate("localStorage.getItem(Object.keys(localStorage).find(key => /^(draft|outbox):/.test(key)))")
         is None

@@ -9,16 +9,19 @@ const UNITS = [
   [1_000, "s"],
 ];
 
-/** `{tone, text, beats}` of a worker's snapshot or summary; `tone` is a class of `.dot`, what beats is at work. */
+/**
+ * `{tone, text, beats, away}` of a worker's snapshot or summary: `tone` is a class of `.dot`, what beats is at work, and
+ * of who is away nobody knows when he comes back.
+ */
 export function liveness(worker, now = Date.now()) {
   if (worker.status === "failed") return said("bad", `Failed${ago(worker.stopped_at, now)}`);
   if (worker.status !== "running") return said("", `Stopped${ago(worker.stopped_at, now)}`);
   if (!worker.daemon_seen_at) return said("", "No program has connected yet");
-  if (worker.daemon_off) return said("", `Desktop signed off${ago(worker.daemon_seen_at, now)}`);
   const silent = now - Date.parse(worker.daemon_seen_at);
-  if (silent > GONE_AFTER_MS) return said("", `Desktop gone for ${span(silent)}`);
-  if (silent > ASLEEP_AFTER_MS) return said("warn", `Desktop asleep for ${span(silent)}`);
-  return worker.busy ? said("accent", working(worker.busy, now), true) : said("good", "Ready");
+  if (worker.daemon_off ?? worker.daemon_state === "off") return away("", `Desktop signed off${ago(worker.daemon_seen_at, now)}`);
+  if (silent > GONE_AFTER_MS) return away("", `Desktop gone for ${span(silent)}`);
+  if (silent > (worker.heartbeat_stale_after_ms ?? ASLEEP_AFTER_MS)) return away("warn", `Desktop asleep for ${span(silent)}`);
+  return worker.busy ? { ...said("accent", working(worker.busy, now)), beats: true } : said("good", "Ready");
 }
 
 /** "40 s", "4 min", "3 h", "2 d": of the largest unit that there are two of. */
@@ -37,6 +40,10 @@ function ago(iso, now) {
   return iso ? ` ${span(now - Date.parse(iso))} ago` : "";
 }
 
-function said(tone, text, beats = false) {
-  return { tone, text, beats };
+function away(tone, text) {
+  return { ...said(tone, text), away: true };
+}
+
+function said(tone, text) {
+  return { tone, text, beats: false, away: false };
 }

@@ -92,7 +92,7 @@ function tell() {
   part("empty").hidden = missing || !worker || history.events.length === 0 || history.hasOlder || history.transcript.blocks.some(({ kind }) => kind === "user") || outbox.messages.length > 0;
   part("controls").hidden = !worker;
   part("composer").hidden = missing;
-  replace(part("status"), el("span", { class: `dot ${state.tone}${state.live ? " live" : ""}` }), el("span", {}, state.text));
+  replace(part("status"), el("span", { class: `dot ${state.tone}${state.beats ? " live" : ""}` }), el("span", {}, state.text));
   replace(part("about"), worker?.workspace_ref && el("code", { class: "clip" }, worker.workspace_ref), state.usage && el("span", { class: "num" }, state.usage));
   part("interrupt").hidden = !state.turn;
   part("stop").hidden = worker?.status !== "running";

@@ -1,12 +1,12 @@
 /** What a worker's page says of it in a few words, from what is known of worker, transcript and connection. */
-import { seconds } from "./blocks.js";
+import { liveness, span } from "./liveness.js";
 
-/** {text, tone, live, turn, usage, approvals, composer, announced}; `worker` null: not known yet. */
+/** {tone, text, beats, away, turn, usage, approvals, composer, announced}; `worker` null: not known yet. */
 export function ofWorker(worker, transcript, connection, now) {
   const turn = transcript.running ?? null;
   const approvals = openApprovals(transcript, worker);
   const status = statusOf(worker, turn, approvals, now);
-  return { ...status, turn, approvals, usage: usageOf(worker), composer: composerOf(worker, turn, connection), announced: announcement(transcript, approvals) };
+  return { ...status, turn, approvals, usage: usageOf(worker), composer: composerOf(worker, status, turn, connection), announced: announcement(transcript, approvals) };
 }
 
 /** In the transcript, or so long ago that only the worker's own list has them. */
@@ -17,16 +17,17 @@ function openApprovals(transcript, worker) {
   return [...open, ...(worker?.open_approvals ?? []).filter((id) => !known.has(id))];
 }
 
+/** As the list of workers says, but that the transcript knows sooner what goes on. */
 function statusOf(worker, turn, approvals, now) {
-  if (!worker) return { text: "Loading", tone: "", live: false };
-  if (worker.status !== "running") return { text: worker.status === "stopped" ? "Stopped" : worker.status, tone: worker.status === "failed" ? "bad" : "", live: false };
-  const silent = worker.daemon_seen_at ? now - Date.parse(worker.daemon_seen_at) : null;
-  const since = silent === null ? "" : ` for ${seconds(Math.max(silent, 0))}`;
-  if (worker.daemon_state === "off") return { text: `Desktop offline${since}`, tone: "", live: false };
-  if (silent !== null && silent > worker.heartbeat_stale_after_ms) return { text: `Desktop asleep${since}`, tone: "warn", live: false };
-  if (approvals.length) return { text: "Waits for your answer", tone: "warn", live: true };
-  if (turn) return { text: `Working${turn.startedAt ? ` for ${seconds(Math.max(now - Date.parse(turn.startedAt), 0))}` : ""}`, tone: "accent", live: true };
-  return worker.daemon_state === null ? { text: "No desktop yet", tone: "", live: false } : { text: "Idle", tone: "good", live: false };
+  if (!worker) return { tone: "", text: "Loading", beats: false, away: false };
+  const said = liveness(worker, now);
+  if (worker.status !== "running" || said.away) return said;
+  if (approvals.length) return { ...said, tone: "warn", text: "Waits for your answer", beats: true };
+  return turn ? { ...said, tone: "accent", text: working(turn, now), beats: true } : said;
+}
+
+function working({ startedAt }, now) {
+  return startedAt ? `Working for ${span(now - Date.parse(startedAt))}` : "Working";
 }
 
 function usageOf(worker) {
@@ -34,13 +35,11 @@ function usageOf(worker) {
   return total ? `${total.toLocaleString()} tokens in ${worker.usage.turns} turns` : "";
 }
 
-function composerOf(worker, turn, connection) {
+function composerOf(worker, { away }, turn, connection) {
   const busy = turn !== null;
   if (connection?.phase === "offline") return { disabled: true, busy, hint: "You are offline. The draft is kept." };
   if (worker && worker.status !== "running") return { disabled: true, busy, hint: "The worker is stopped. Reattach it to write to it." };
-  if (busy) return { disabled: false, busy, hint: "" };
-  if (worker?.daemon_state === "off" || worker?.daemon_state === "asleep") return { disabled: false, busy, hint: "The desktop is away: the message waits for it." };
-  return { disabled: false, busy, hint: "" };
+  return { disabled: false, busy, hint: away && !busy ? "The desktop is away: the message waits for it." : "" };
 }
 
 /** For screen readers: what asks for attention, or else how the last turn ended. */

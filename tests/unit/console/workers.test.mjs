@@ -4,6 +4,7 @@ import { test } from "node:test";
 
 import { liveness, span } from "./static/liveness.js";
 import { Roster } from "./static/roster.js";
+import { ofWorker } from "./static/worker_state.js";
 
 const NOW = Date.parse("2026-02-25T12:00:00Z");
 const before = (seconds) => new Date(NOW - seconds * 1000).toISOString();
@@ -24,6 +25,24 @@ for (const [text, tone, worker] of [
   test(`a worker says: ${text}`, () => {
     const said = liveness(worker, NOW);
     assert.deepEqual([said.text, said.tone, said.beats], [text, tone, text.startsWith("Codex")]);
+  });
+}
+
+for (const [text, hint, more] of [
+  ["Ready", "", {}],
+  ["Working for 40 s", "", { running: { startedAt: before(40) } }],
+  ["Working", "", { running: {} }],
+  ["Waits for your answer", "", { worker: { open_approvals: ["a"] } }],
+  ["No program has connected yet", "", { worker: { daemon_seen_at: null } }],
+  ["Working", "", { worker: { daemon_seen_at: null }, running: {} }],
+  ["Desktop asleep for 3 min", "The desktop is away: the message waits for it.", { worker: { daemon_seen_at: before(180) } }],
+  ["Desktop asleep for 10 s", "The desktop is away: the message waits for it.", { worker: { heartbeat_stale_after_ms: 9000 } }],
+  ["Desktop signed off 10 s ago", "", { worker: { daemon_state: "off", open_approvals: ["a"] }, running: {} }],
+  ["Stopped", "The worker is stopped. Reattach it to write to it.", { worker: { status: "stopped" } }],
+]) {
+  test(`the page of a worker says: ${text}, ${hint || "no hint"}`, () => {
+    const state = ofWorker(running(more.worker), { running: more.running, blocks: [] }, null, NOW);
+    assert.deepEqual([state.text, state.composer.hint], [text, hint]);
   });
 }
 
