@@ -194,8 +194,9 @@ function end({ turn: told }) {
   return [`The turn ended: ${label}`, el("p", { class: "facts num" }, badge(label, tone), took > 0 && seconds(took), used), told.error && !told.isReported && el("p", { class: "bad-text" }, told.error)];
 }
 
-function note({ text, detail, tone }) {
-  return [text, el("p", { class: tone === "warn" ? "facts told warn-text" : "facts told" }, tone === "warn" && icon("warning"), el("span", {}, text), detail && el("span", { class: "faint" }, detail))];
+function note({ text, detail, tone, seqs }) {
+  const often = seqs.length > 1 && el("span", { class: "faint num" }, `${seqs.length} times`);
+  return [text, el("p", { class: tone === "warn" ? "facts told warn-text" : "facts told" }, tone === "warn" && icon("warning"), el("span", {}, text), detail && el("span", { class: "faint" }, detail), often)];
 }
 
 function error({ text, detail, willRetry }) {

@@ -114,10 +114,15 @@ function exited(transcript, event) {
   return transcript.open(`error:${event.seq}`, "error", event, { text, detail: "", willRetry: true });
 }
 
+/** Once a thread, however often Codex says the same. */
 function warning(transcript, event) {
-  const { message, summary, details, msg } = objectOf(event.payload.params);
+  const { threadId, message, summary, details, msg } = objectOf(event.payload.params);
   const text = textOf(message) || textOf(summary) || textOf(objectOf(msg).message);
-  return text ? transcript.note(event, text, { detail: textOf(details), tone: "warn" }) : undefined;
+  if (!text) return undefined;
+  const key = `warning:${textOf(threadId)}:${text}`;
+  const block = transcript.block(key) ?? transcript.note(event, text, { detail: textOf(details), tone: "warn" });
+  transcript.alias(key, block);
+  return block;
 }
 
 function threadStarted(transcript, event) {

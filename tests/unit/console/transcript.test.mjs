@@ -157,6 +157,13 @@ test("what runs ends with Codex, with the desktop and with the worker", () => {
   }
 });
 
+test("what Codex warns of again stands once a thread, with how often it was said", () => {
+  const warned = (threadId, message) => codex("warning", { threadId, message });
+  const { blocks } = folded(history(warned("t", "slow"), began("1"), warned("t", "slow"), warned("u", "slow"), warned("t", "late")));
+  const notes = blocks.filter(({ kind }) => kind === "note").map(({ text, seqs }) => [text, seqs]);
+  assert.deepEqual(notes, [["slow", [1, 3]], ["slow", [4]], ["late", [5]]]);
+});
+
 test("of heartbeats only changes are told", () => {
   const transcript = folded(history(beat("a"), beat("a"), beat("a", "off"), beat("b"), beat("b")));
   assert.deepEqual(transcript.blocks.map(({ text, seqs }) => [text, seqs]), [["Desktop is online", [1, 2]], ["Desktop went offline", [3]], ["Desktop is online", [4, 5]]]);
