@@ -166,6 +166,23 @@ async def test_what_is_repeated_or_read_again_does_not_run_again(desk: Desk) -> 
     assert desk.written() == ["once", "last", "without_a_disk"]
 
 
+async def test_what_was_sent_before_the_first_daemon_came_is_done_then(desk: Desk) -> None:
+    await desk.say("run: echo early >> done.txt")
+    async with desk.daemon():
+        await desk.say("run: echo late >> done.txt")
+        await desk.recorded("turn/completed", 2)
+    assert desk.written() == ["early", "late"]
+
+
+async def test_what_was_sent_to_another_program_is_not_done_again(desk: Desk) -> None:
+    await desk.say("run: echo theirs >> done.txt")
+    await desk.post("answer", {"source": "autopilot-desktop", "method": "turn/completed", "params": {}})
+    async with desk.daemon():
+        await desk.say("run: echo ours >> done.txt")
+        await desk.recorded("turn/completed", 2)
+    assert desk.written() == ["ours"]
+
+
 async def test_what_is_sent_while_no_daemon_runs_is_done_once_and_in_order_when_one_comes(desk: Desk) -> None:
     async with desk.daemon() as daemon:
         assert await ended(daemon, signal.SIGTERM) == 0

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from tests.codex_scenes import NEWEST, PINNED, VERSIONS, Version
-from tests.desk import Desk, at_a_desk, methods, until
+from tests.desk import Desk, at_a_desk, until
 from tests.fake_edge import Json
 
 ASK = ("--approve", "ask")
 FOREVER = "run: sleep 600"
-WORDS = "item/agentMessage/delta"
 
 
 @pytest.fixture(params=VERSIONS, ids=lambda version: version.target)
@@ -194,9 +193,9 @@ async def test_a_turn_that_does_not_run_is_not_interrupted(desk: Desk) -> None:
 async def test_a_turn_can_be_asked_for_steered_and_read(desk: Desk) -> None:
     async with desk.daemon():
         thread_id = await thread_of(desk)
-        spoken = methods(desk.edge, 0).count(WORDS)
-        begun = await result(desk, "turn/start", {"threadId": thread_id, "input": said("slow: 20")})
-        await desk.edge.recorded(WORDS, spoken + 1)  # else the model might be asked what steers only
+        command = said("run: touch begun; while true; do sleep 0.05; done")
+        begun = await result(desk, "turn/start", {"threadId": thread_id, "input": command})
+        await until((desk.folder / "begun").exists)  # else the model might be asked what steers only
         steered = await result(desk, "turn/steer", {"threadId": thread_id, "input": said("and hurry")})
         await result(desk, "turn/interrupt", {"threadId": thread_id})
         read = await result(desk, "thread/read", {"threadId": thread_id, "includeTurns": True})

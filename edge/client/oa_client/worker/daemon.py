@@ -3,17 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 from oa_client.backoff import delays_s, repeated
 from oa_client.client import Client
-from oa_client.errors import Conflict, OaError
+from oa_client.errors import Conflict, OaError, StaleCursor
 from oa_client.worker.approvals import Approvals
 from oa_client.worker.codex import Codex
-from oa_client.worker.inbox import Cursor, Inbox, WorkerStopped
+from oa_client.worker.inbox import Cursor, Inbox, WorkerStopped, sent
 from oa_client.worker.marks import Marks
 from oa_client.worker.mirror import SOURCE
 from oa_client.worker.outbox import Outbox
@@ -30,6 +30,8 @@ ADAPTER = "desktop_bridge"
 VERSION = "0.1.0"
 
 _FAREWELL_S = 3.0
+_WAITING_AT_MOST = 500
+"""Events of a worker before its first daemon; of a longer history some other program must have taken care."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class Daemon:
         )
         there = await self._snapshot()
         self._spend.restore(there.limits, there.usage)
-        self._place_cursor(created.latest_seq, there.consumed_seq)
+        await self._place_cursor(created.latest_seq, there.consumed_seq)
         self._is_registered = True
         # `oa up --worker` waits for this line
         _LOG.info("worker %s is %s at event %d", worker_id, created.status, created.latest_seq)
@@ -165,15 +167,28 @@ class Daemon:
         if self.codex.turns is not None:
             self.codex.turns.cut_short(thread_id, turn_id)
 
-    def _place_cursor(self, latest_seq: int, consumed_seq: int | None) -> None:
-        """Where it was; without a disk, where the edge was told; for a new worker, after what is there."""
+    async def _place_cursor(self, latest_seq: int, consumed_seq: int | None) -> None:
+        """Where it was; without a disk, where the edge was told; for a worker without a daemon so far, as it waits."""
         if (self._cursor.seq or 0) > latest_seq:
             _LOG.warning("the edge forgot this worker, so this daemon forgets what it knew of it")
             self._marks.forget()
             self._cursor.forget()
         if self._cursor.seq is None:
+            begins_at = await self._first_cursor(latest_seq) if consumed_seq is None else consumed_seq
             with self._store.durably():
-                self._cursor.move(latest_seq if consumed_seq is None else consumed_seq)
+                self._cursor.move(begins_at)
+
+    async def _first_cursor(self, latest_seq: int) -> int:
+        """Before what clients sent, when that is all there is; another program's worker goes on after what is there."""
+        if latest_seq > _WAITING_AT_MOST:
+            return latest_seq
+        with suppress(StaleCursor):
+            async with aclosing(self._client.recorded(self._settings.worker_id, 0, latest_seq)) as events:
+                async for event in events:
+                    if event.event_type != "worker.started" and sent(event) is None:
+                        return latest_seq
+            return 0
+        return latest_seq
 
     async def _beat(self) -> NoReturn:
         while True:
